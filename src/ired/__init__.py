@@ -1,0 +1,1 @@
+"""IRED on matrix inversion: negatives, energies, diagnostics and the numbers about them."""

@@ -1,0 +1,133 @@
+"""`python -m ired <command>`: what the rules call, and what a person may. Imports are lazy; no logic lives
+here.
+
+Exit codes: 0 done; 1 a bug; 75 interrupted with a checkpoint, run it again; 78 a mistake the user can mend,
+in one line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ired.errors import UserError
+
+EXIT_INTERRUPTED, EXIT_USER_ERROR = 75, 78
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: an accelerator where torch sees one.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.")]
+Config = Annotated[str, typer.Option(help="A resolved configuration as JSON.")]
+
+
+@app.command()
+def dataset(
+    config: Config,
+    split: Annotated[str, typer.Option(help="fit, validation, test_id or test_ood.")],
+    out: Annotated[Path, typer.Option(help="The .npz to write; its sidecar .json goes beside it.")],
+) -> None:
+    """Draw one held-out set of matrices and their inverses."""
+    from ired.config import HeldOut, validated
+    from ired.held_out import write_split
+    from ired.matrices import Problem
+
+    settings = json.loads(config)
+    problem, held_out = (
+        validated(Problem, settings["problem"], "problem"),
+        validated(HeldOut, settings["held_out"], "held_out"),
+    )
+    sidecar = write_split(split, problem, held_out, out)
+    condition_number = sidecar["spectrum"]["condition_number_q50"]
+    print(f"{out}: {sidecar['matrices']} matrices, median condition number {condition_number:.1f}")
+
+
+@app.command()
+def reference(
+    config: Config,
+    data: Annotated[Path, typer.Option(help="Folder of the held-out sets.")],
+    out: Annotated[Path, typer.Option(help="reference.csv to write.")],
+) -> None:
+    """Fit the closed-form predictors and test them: the reference lines of every plot."""
+    from ired.config import validated
+    from ired.files import write_text
+    from ired.held_out import read_split
+    from ired.matrices import Problem
+    from ired.reference import reference_table
+
+    problem = validated(Problem, json.loads(config)["problem"], "problem")
+    tests = {split: read_split(data / f"test_{split}.npz", problem) for split in ("id", "ood")}
+    write_text(out, reference_table(read_split(data / "fit.npz", problem), tests).to_csv(index=False))
+
+
+@app.command()
+def train(
+    config: Annotated[
+        list[str],
+        typer.Option(help="A run's resolved configuration as JSON; repeat it to train a pack of seeds."),
+    ],
+    run_dir: Annotated[
+        list[Path], typer.Option(help="The results folder of each configuration, in the same order.")
+    ],
+    data: Annotated[Path, typer.Option(help="Folder of the held-out sets.")],
+    state: Annotated[
+        Path, typer.Option(help="Folder for checkpoints and finished results, outside the declared outputs.")
+    ],
+    device: Device = "auto",
+    threads: Threads = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Stop with a checkpoint after this time.")] = None,
+    checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints.")] = 5.0,
+    checkpoint_steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps between checkpoints, beside the minutes.")
+    ] = None,
+) -> None:
+    """Train one run or a pack of seeds; resumes what was interrupted, republishes what is finished."""
+    from ired.config import RunConfig
+    from ired.runs import Execution, train_and_publish
+    from ired.stopping import Stopper
+    from ired.training import pick_device, use_threads
+
+    if len(config) != len(run_dir):
+        raise UserError(
+            f"{len(config)} --config but {len(run_dir)} --run-dir; give one folder for each configuration"
+        )
+    stopper = Stopper(max_minutes)
+    stopper.listen()
+    use_threads(threads)
+    configs = [RunConfig.from_json(text, "--config") for text in config]
+    execution = Execution(data, state, pick_device(device), checkpoint_minutes, checkpoint_steps)
+    train_and_publish(configs, run_dir, execution, stopper)
+
+
+@app.command()
+def diagnose(
+    run_dir: Annotated[Path, typer.Option(help="A finished run's folder.")],
+    data: Annotated[Path, typer.Option(help="Folder of the held-out sets.")],
+    matrices: Annotated[int, typer.Option(min=2, help="How many matrices of each set to look at.")],
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Conditioning, energy profile and error directions of one trained run."""
+    from ired.diagnostics.run import diagnose as run_diagnostics
+    from ired.training import pick_device, use_threads
+
+    use_threads(threads)
+    run_diagnostics(run_dir, data, matrices, run_dir, pick_device(device))
+
+
+def main() -> None:
+    """Run a command; a `UserError` becomes one line on stderr."""
+    from ired.stopping import Interrupted
+
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_USER_ERROR)
+    except Interrupted as pause:
+        print(f"interrupted: {pause}", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

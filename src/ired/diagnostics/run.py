@@ -1,0 +1,167 @@
+"""The diagnostics of one run: its published folder and the held-out sets in, three tables out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ired.config import RunConfig
+from ired.diagnostics.conditioning import conditioning
+from ired.diagnostics.energy_profile import (
+    diversity_statistics,
+    gap_statistics,
+    gradient_conflict,
+    likelihood_statistics,
+    path_statistics,
+)
+from ired.diagnostics.error_directions import error_direction_rows
+from ired.engine import Engine
+from ired.errors import UserError
+from ired.files import read_json, write_text
+from ired.held_out import MatrixSet, read_split
+from ired.losses import contrast_loss, denoising_loss
+from ired.negatives import Positives, Proposal
+from ired.reference import eigenvalues, predictors
+
+OUTPUTS = ("conditioning.csv", "energy_profile.csv", "error_directions.csv")
+CONDITIONING_KEY = ["phase", "step", "t", "sample", "matrices"]
+PROFILE_KEY = ["phase", "step", "t", "matrices"]
+
+
+def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:
+    """A run's configuration and metrics.
+
+    Raises:
+        UserError: one is missing, or they do not belong together.
+    """
+    config = RunConfig.from_json(
+        (run_dir / "config.json").read_text() if (run_dir / "config.json").exists() else "", str(run_dir)
+    )
+    metrics = read_json(run_dir / "metrics.json")
+    if metrics["fingerprint"] != config.fingerprint():
+        raise UserError(
+            f"{run_dir}/config.json does not match metrics.json beside it; delete both and ask for them again"
+        )
+    return config, metrics
+
+
+def diagnose(run_dir: Path, data: Path, matrices: int, out_dir: Path, device: str = "cpu") -> None:
+    """Write the three tables of a run, on the first `matrices` matrices of the validation and test sets."""
+    config, metrics = read_run(run_dir)
+    tables: dict[str, pd.DataFrame] = dict.fromkeys(OUTPUTS, pd.DataFrame({"phase": []}))
+    if metrics["status"] == "finished":
+        engine = Engine(config, (config.seed,), device)
+        held_out = _first(read_split(data / "validation.npz", config.problem), matrices)
+        conditioning_rows, profile_rows = [], []
+        for name, flat in load_file(run_dir / "snapshots.safetensors").items():
+            step = int(name.removeprefix("step"))
+            key = {"phase": step / config.training.steps, "step": step}
+            for t in range(engine.descender.schedule.levels):
+                rows = Level(engine, flat[None].to(device), held_out, t).rows()
+                conditioning_rows += [key | row for row in rows["conditioning"]]
+                profile_rows.append(key | rows["profile"])
+        tables["conditioning.csv"] = _sorted(conditioning_rows, CONDITIONING_KEY)
+        tables["energy_profile.csv"] = _sorted(profile_rows, PROFILE_KEY)
+        tables["error_directions.csv"] = error_directions(run_dir, data, engine, matrices)
+    for name, table in tables.items():
+        write_text(out_dir / name, table.to_csv(index=False))
+
+
+class Level:
+    """One snapshot of the weights at one noise level, on fixed matrices with noise that is equal for every
+    variant and seed."""
+
+    def __init__(self, engine: Engine, flat: Tensor, matrices: MatrixSet, t: int) -> None:
+        self.engine, self.t = engine, t
+        self.flat = flat.requires_grad_(engine.config.contrast is not None)
+        condition, solution = (
+            matrices.condition[None].to(engine.device),
+            matrices.solution[None].to(engine.device),
+        )
+        levels = torch.full(condition.shape[:2], t, dtype=torch.int64, device=engine.device)
+        schedule, streams = engine.descender.schedule, engine.streams.at(t)
+        noise = streams.normal("diagnostics", *condition.shape[1:])
+        positive = schedule.noised(solution, levels, noise)
+        self.batch = Positives(condition, solution, levels, noise, positive)
+        self.energy = engine.network.prepare(engine.layout.unflatten(self.flat), condition, levels)
+        self.root = schedule.sqrt_alpha_bar[t].item()
+        self.sigma = schedule.sigma[t].item()
+
+    def rows(self) -> dict[str, Any]:
+        """Rows of conditioning.csv (positive, negative) and energy_profile.csv."""
+        count = self.batch.condition.shape[1]
+        samples = {"positive": self.batch.positive}
+        profile: dict[str, Any] = {"t": self.t, "matrices": count}
+        if self.engine.config.contrast is None:
+            with torch.no_grad():
+                profile["energy_positive"] = self.energy.energy(self.batch.positive).mean().item()
+        else:
+            with torch.no_grad():
+                proposal = self.engine.strategy.propose(self.energy, self.batch, self.engine.streams)
+            samples["negative"] = proposal.negative
+            profile |= self._profile(proposal)
+        rows = [
+            {"t": self.t, "sample": name, "matrices": count}
+            | conditioning(self.batch.condition[0].cpu(), y[0].cpu() / self.root)
+            for name, y in samples.items()
+        ]
+        return {"conditioning": rows, "profile": profile}
+
+    def _profile(self, proposal: Proposal) -> dict[str, Any]:
+        negative, positive = proposal.negative, self.batch.positive
+        with torch.no_grad():
+            low, high = self.energy.energy(positive)[0], self.energy.energy(negative)[0]
+        row: dict[str, Any] = gap_statistics(low.cpu(), high.cpu())
+        row |= likelihood_statistics(self.root * self.batch.solution[0], positive[0], negative[0], self.sigma)
+        row |= path_statistics(proposal.descent, max(1, round(self.engine.strategy.evaluations().gradients)))
+        row |= diversity_statistics(negative[0])
+        return row | gradient_conflict(*self._parameter_gradients(negative))
+
+    def _parameter_gradients(self, negative: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients by the weights of the denoising loss and of the weighted energy term, (P,) each."""
+        config = self.engine.config
+        assert config.contrast is not None
+        denoise = denoising_loss(self.energy, self.batch.positive, self.batch.noise).sum()
+        term = contrast_loss(
+            config.contrast, self.energy, self.batch, negative, self.engine.descender.schedule
+        ).sum()
+        weighted = config.contrast.weight_at(config.training.steps) * term
+        first = torch.autograd.grad(denoise, self.flat, retain_graph=True)[0]
+        second = torch.autograd.grad(weighted, self.flat, retain_graph=True, allow_unused=True)[0]
+        return first[0], torch.zeros_like(first[0]) if second is None else second[0]
+
+
+def error_directions(run_dir: Path, data: Path, engine: Engine, matrices: int) -> pd.DataFrame:
+    """error_directions.csv of a run: the reported weights' answers on both test sets."""
+    config = engine.config
+    affine = next(
+        p for p in predictors(eigenvalues(read_split(data / "fit.npz", config.problem))) if p.name == "affine"
+    )
+    weights = {
+        name: value[None].to(engine.device)
+        for name, value in load_file(run_dir / "model.safetensors").items()
+    }
+    frames = []
+    for split in ("id", "ood"):
+        chosen = _first(read_split(data / f"test_{split}.npz", config.problem), matrices)
+        chunks = engine.solver.answers(weights, chosen)
+        answer = torch.cat([chunk[0].cpu() for _, _, chunk in chunks])
+        frames.append(error_direction_rows(split, chosen, answer, affine))
+    return pd.concat(frames)
+
+
+def _first(matrices: MatrixSet, count: int) -> MatrixSet:
+    return MatrixSet(matrices.condition[:count], matrices.solution[:count])
+
+
+def _sorted(rows: list[dict[str, Any]], key: list[str]) -> pd.DataFrame:
+    """Rows as a table in a fixed order, the key's columns first."""
+    table = pd.DataFrame(rows)
+    return table[key + [c for c in table if c not in key]].sort_values(
+        [k for k in key if k != "matrices"], ignore_index=True
+    )

@@ -1,0 +1,81 @@
+"""Energy networks E(A, y, t), low = good, behind one protocol.
+
+A network is stateless: its weights are a dictionary of tensors with the pack of seeds as leading dimension,
+so one batched model trains many seeds at once. `prepare` binds weights to a batch of matrices and noise
+levels and does once what every evaluation at that batch shares; the result evaluates energies and energy
+gradients.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork
+from ired.energy.mlp import MlpEnergy, MlpNetwork
+
+Weights = dict[str, Tensor]
+
+
+class PreparedEnergy(Protocol):
+    """An energy at fixed weights, matrices and noise levels. S seeds, B samples, D = n^2."""
+
+    def energy(self, y: Tensor) -> Tensor:
+        """E(A, y, t): (S, B, D) -> (S, B)."""
+
+    def energy_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """E and grad_y E: (S, B, D) -> (S, B), (S, B, D). Each sample's gradient is its own; differentiable
+        by the weights."""
+
+
+class EnergyNetwork(Protocol):
+    """A family of energies with weights kept outside."""
+
+    def initial_weights(self, generator: torch.Generator) -> Weights:
+        """The weights of one seed, without the pack dimension."""
+
+    def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedEnergy:
+        """Bind (S, ...) weights to matrices (S, B, D) and noise levels (S, B)."""
+
+    def multiply_adds(self) -> tuple[int, int]:
+        """Multiply-adds of one sample's energy, and of its energy gradient beyond the energy, matrix products
+        only."""
+
+
+def build_network(settings: MlpNetwork | EquivariantNetwork, n: int, levels: int) -> EnergyNetwork:
+    """The network that a configuration names, for n x n matrices and `levels` noise levels."""
+    return NETWORKS[settings.kind](settings, n, levels)
+
+
+NETWORKS = {"mlp": MlpEnergy, "equivariant": EquivariantEnergy}
+
+
+class WeightLayout:
+    """Where each weight lies in one flat vector.
+
+    All weights of a pack are one tensor (S, P): clipping, Adam and averaging are then one operation each
+    instead of one per layer, which is most of a small network's step.
+    """
+
+    def __init__(self, example: Weights) -> None:
+        self.shapes = {name: tuple(value.shape) for name, value in example.items()}
+        self.sizes = [value.numel() for value in example.values()]
+
+    @property
+    def parameters(self) -> int:
+        """P, how many numbers one seed trains."""
+        return sum(self.sizes)
+
+    def flatten(self, weights: Weights) -> Tensor:
+        """The weights of one seed as a vector (P,)."""
+        return torch.cat([weights[name].reshape(-1) for name in self.shapes])
+
+    def unflatten(self, flat: Tensor) -> Weights:
+        """Views of a pack's vector (S, P) as (S, ...) weights, differentiable."""
+        parts = flat.split(self.sizes, dim=1)
+        return {
+            name: part.unflatten(1, shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }

@@ -1,0 +1,174 @@
+"""The reference energy of IRED for continuous tasks: a three-layer network whose squared output norm is the
+energy.
+
+    h1 = swish(W1 [A, y] + b1)
+    h2 = swish((W2 h1 + b2) (1 + gain2(t)) + shift2(t))
+    h3 = swish((W3 h2 + b3) (1 + gain3(t)) + shift3(t))
+    E  = || W4 h3 + b4 ||^2
+
+(Du, Mao, Tenenbaum, ICML 2024; layer names are those of the released weights.) The gradient by y is written
+out in closed form: it needs no graph while sampling, gives each sample its own gradient whatever the batch,
+and training differentiates it by the weights once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.autograd import Function
+from torch.nn.functional import gelu, silu
+
+from ired.strict import Count, Strict
+
+Weights = dict[str, Tensor]
+
+
+class MlpNetwork(Strict):
+    """The reference network's size."""
+
+    kind: Literal["mlp"] = "mlp"
+    hidden: Count = 512
+    time_features: Annotated[int, Field(ge=4, multiple_of=2)] = 128
+
+
+class _SwishSlope(Function):
+    """g swish'(u), differentiable by both: one kernel forward, where plain operations would take six."""
+
+    @staticmethod
+    def forward(ctx, g: Tensor, u: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(g, u)
+        return torch.ops.aten.silu_backward(g, u)
+
+    @staticmethod
+    def backward(ctx, cotangent: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]
+        g, u = ctx.saved_tensors
+        s = torch.sigmoid(u)
+        # swish''(u) = s (1 - s) (2 + u (1 - 2 s)), built in place.
+        curvature = torch.sub(1, s, alpha=2).mul_(u).add_(2).mul_(s).mul_(1 - s)
+        return torch.ops.aten.silu_backward(cotangent, u), curvature.mul_(g).mul_(cotangent)
+
+
+_swish_slope = _SwishSlope.apply
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x W^T + b for a pack: (S, N, in), (S, out, in), (S, out) -> (S, N, out)."""
+    return torch.baddbmm(bias[:, None], x, weight.mT)
+
+
+def time_features(levels: int, width: int) -> Tensor:
+    """Sinusoidal features of t = 0 .. levels - 1: sines then cosines at frequencies 10000^(-k / (width/2 -
+    1)). (levels, width)."""
+    half = width // 2
+    frequency = torch.exp(-math.log(10000) / (half - 1) * torch.arange(half, dtype=torch.float64))
+    phase = torch.arange(levels, dtype=torch.float64)[:, None] * frequency
+    return torch.cat([phase.sin(), phase.cos()], 1).float()
+
+
+class MlpEnergy:
+    """The reference network for n x n matrices; see the module's docstring."""
+
+    def __init__(self, settings: MlpNetwork, n: int, levels: int) -> None:
+        self.settings, self.dimension, self.levels = settings, n * n, levels
+        self._features = time_features(levels, settings.time_features)
+
+    def layer_shapes(self) -> dict[str, tuple[int, int]]:
+        """(out, in) of every linear layer, under the released names."""
+        hidden, features, dimension = self.settings.hidden, self.settings.time_features, self.dimension
+        return {
+            "time_mlp.1": (features, features),
+            "time_mlp.3": (features, features),
+            "fc1": (hidden, 2 * dimension),
+            "fc2": (hidden, hidden),
+            "fc3": (hidden, hidden),
+            "fc4": (dimension, hidden),
+            "t_map_fc2": (2 * hidden, features),
+            "t_map_fc3": (2 * hidden, features),
+        }
+
+    def initial_weights(self, generator: torch.Generator) -> Weights:
+        """Uniform on +-1/sqrt(fan in) for weights and biases, the default of the released layers."""
+        weights = {}
+        for name, (out, fan_in) in self.layer_shapes().items():
+            bound = 1 / math.sqrt(fan_in)
+            for part, shape in (("weight", (out, fan_in)), ("bias", (out,))):
+                weights[f"{name}.{part}"] = (2 * torch.rand(shape, generator=generator) - 1) * bound
+        return weights
+
+    def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedMlp:
+        """The matrix's share of the first layer and each sample's gains and shifts, computed once for all
+        evaluations."""
+        d = self.dimension
+        features = self._features.to(condition).expand(condition.shape[0], -1, -1)
+        embedding = _linear(features, weights["time_mlp.1.weight"], weights["time_mlp.1.bias"])
+        embedding = _linear(gelu(embedding), weights["time_mlp.3.weight"], weights["time_mlp.3.bias"])
+        level = torch.nn.functional.one_hot(t, self.levels).to(condition)
+        gains, shifts = [], []
+        for layer in ("fc2", "fc3"):
+            table = _linear(embedding, weights[f"t_map_{layer}.weight"], weights[f"t_map_{layer}.bias"])
+            gain, shift = table.chunk(2, -1)
+            gain = gain + 1
+            # (x + b) gain + shift = x gain + (b gain + shift): the layer's bias joins the table of T rows,
+            # not the batch.
+            shift = torch.addcmul(shift, weights[f"{layer}.bias"][:, None], gain)
+            # A product with a one-hot matrix instead of an index: its derivative is a product too, not a
+            # scatter.
+            gains.append(torch.bmm(level, gain))
+            shifts.append(torch.bmm(level, shift))
+        first = weights["fc1.weight"]
+        return PreparedMlp(
+            matrix_share=_linear(condition, first[..., :d], weights["fc1.bias"]),
+            w1=first[..., d:], w2=weights["fc2.weight"], w3=weights["fc3.weight"], w4=weights["fc4.weight"],
+            b4=weights["fc4.bias"], gain2=gains[0], shift2=shifts[0], gain3=gains[1], shift3=shifts[1],
+        )  # fmt: skip
+
+    def multiply_adds(self) -> tuple[int, int]:
+        """Matrix products of one sample: forward, and the closed-form gradient's way back (the same layers
+        transposed).
+
+        The matrix's share of the first layer is counted with the energy although a batch's evaluations share
+        it.
+        """
+        hidden, dimension = self.settings.hidden, self.dimension
+        core = 2 * hidden * hidden + hidden * dimension
+        return core + 2 * hidden * dimension, core + hidden * dimension
+
+
+@dataclass(frozen=True)
+class PreparedMlp:
+    """The reference energy at fixed weights, matrices and noise levels; see `energy.PreparedEnergy`."""
+
+    matrix_share: Tensor
+    w1: Tensor
+    w2: Tensor
+    w3: Tensor
+    w4: Tensor
+    b4: Tensor
+    gain2: Tensor
+    shift2: Tensor
+    gain3: Tensor
+    shift3: Tensor
+
+    def _forward(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The three pre-activations (S, B, H) and the output (S, B, D)."""
+        u1 = torch.baddbmm(self.matrix_share, y, self.w1.mT)
+        u2 = torch.addcmul(self.shift2, torch.bmm(silu(u1), self.w2.mT), self.gain2)
+        u3 = torch.addcmul(self.shift3, torch.bmm(silu(u2), self.w3.mT), self.gain3)
+        return u1, u2, u3, _linear(silu(u3), self.w4, self.b4)
+
+    def energy(self, y: Tensor) -> Tensor:
+        """E(A, y, t): (S, B, D) -> (S, B)."""
+        return self._forward(y)[3].square().sum(-1)
+
+    def energy_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """E and its gradient by y, both differentiable by the weights: (S, B, D) -> (S, B), (S, B, D)."""
+        u1, u2, u3, output = self._forward(y)
+        back3 = _swish_slope(torch.bmm(2 * output, self.w4), u3) * self.gain3
+        back2 = _swish_slope(torch.bmm(back3, self.w3), u2) * self.gain2
+        back1 = _swish_slope(torch.bmm(back2, self.w2), u1)
+        return output.square().sum(-1), torch.bmm(back1, self.w1)

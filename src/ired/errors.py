@@ -1,0 +1,5 @@
+"""The one exception for mistakes a user can mend: one line that names the thing and the cure."""
+
+
+class UserError(Exception):
+    """Bad input, configuration or files. The command line prints the message alone and exits non-zero."""

@@ -1,0 +1,178 @@
+"""The training objective: denoising, plus a contrast between the noised truth and a negative at the same
+noise level.
+
+L_d = mean (grad_y E(A, y_t, t) - eps)^2                       (denoising score matching; the gradient
+predicts the noise) nce = softplus(E(y+) - E(y-))                                  (InfoNCE with one negative,
+IRED eq. 6) cd  = E(y+) - E(y-)                                            (contrastive divergence: lower the
+data, raise the samples)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from ired.energy import EnergyNetwork, PreparedEnergy, Weights
+from ired.matrices import residual_norm
+from ired.negatives import Positives, Strategy
+from ired.rng import Streams
+from ired.schedule import NoiseSchedule
+from ired.strict import Count, Fraction, NonNegative, Strict
+
+
+class Warmup(Strict):
+    """A weight that rises linearly from 0 to `max_weight` over `warmup_steps` (energy_loss_warmup_steps,
+    energy_loss_max_weight)."""
+
+    warmup_steps: Count
+    max_weight: NonNegative
+
+    def at(self, step: int) -> float:
+        """The weight at a training step."""
+        return self.max_weight * min(1.0, step / self.warmup_steps)
+
+
+class Regulariser(Strict):
+    """A penalty on squared energies (`energy`, as in the record) or on the squared gap; energy_reg_weight."""
+
+    of: Literal["energy", "gap"]
+    weight: NonNegative
+
+
+class NegativeFilter(Strict):
+    """Drop the easiest-to-mistake negatives: the lowest `quantile` of a batch by ||A Y - I|| or by ||Y - X||
+    (residual_filter_quantile)."""
+
+    by: Literal["residual", "solution"]
+    quantile: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Contrast(Strict):
+    """The energy term. timestep_range: the share of noise levels it acts on, as fractions of T
+    (energy_loss_timestep_range)."""
+
+    loss: Literal["nce", "cd"] = "nce"
+    weight: NonNegative | Warmup = 0.5
+    logits: Literal["energy", "energy_over_sigma"] = "energy"
+    regulariser: Regulariser | None = None
+    filter: NegativeFilter | None = None
+    timestep_range: tuple[Fraction, Fraction] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _range_from_list(cls, value: object) -> object:
+        """YAML and JSON have lists, not tuples."""
+        if isinstance(value, dict) and isinstance(value.get("timestep_range"), list):
+            return value | {"timestep_range": tuple(float(v) for v in value["timestep_range"])}
+        return value
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Contrast:
+        if self.timestep_range is not None and self.timestep_range[0] >= self.timestep_range[1]:
+            raise ValueError("timestep_range must rise, e.g. [0.2, 0.8]")
+        return self
+
+    def weight_at(self, step: int) -> float:
+        """The energy term's weight at a training step."""
+        return self.weight.at(step) if isinstance(self.weight, Warmup) else self.weight
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """Per seed, (S,): the denoising loss, the contrast before its weight, and what is descended on."""
+
+    denoise: Tensor
+    contrast: Tensor
+    total: Tensor
+
+
+class Objective:
+    """The loss of one step, for a pack of seeds at once."""
+
+    def __init__(
+        self, network: EnergyNetwork, schedule: NoiseSchedule, strategy: Strategy, contrast: Contrast | None
+    ) -> None:
+        self.network, self.schedule, self.strategy, self.contrast = network, schedule, strategy, contrast
+
+    def __call__(
+        self, weights: Weights, condition: Tensor, solution: Tensor, streams: Streams, weight: Tensor | float
+    ) -> LossTerms:
+        """The loss at matrices (S, B, D) and solutions (S, B, D), with the contrast's weight of this step."""
+        shape = condition.shape[1:]
+        t = streams.integers("levels", self.schedule.levels, shape[0])
+        noise = streams.normal("noise", *shape)
+        energy = self.network.prepare(weights, condition, t)
+        denoise = denoising_loss(energy, self.schedule.noised(solution, t, noise), noise)
+        if self.contrast is None:
+            return LossTerms(denoise, torch.zeros_like(denoise), denoise)
+        # The contrast's noise is a draw of its own, as in the released code: its positive is not the
+        # denoising sample.
+        contrast_noise = streams.normal("contrast_noise", *shape)
+        positive = self.schedule.noised(solution, t, contrast_noise)
+        batch = Positives(condition, solution, t, contrast_noise, positive)
+        with torch.no_grad():
+            negative = self.strategy.propose(energy, batch, streams).negative
+        term = contrast_loss(self.contrast, energy, batch, negative, self.schedule)
+        return LossTerms(denoise, term, denoise + weight * term)
+
+
+def denoising_loss(energy: PreparedEnergy, y: Tensor, noise: Tensor) -> Tensor:
+    """mean (grad_y E - eps)^2 per seed: (S, B, D) -> (S,)."""
+    _, gradient = energy.energy_and_gradient(y)
+    return (gradient - noise).square().mean((1, 2))
+
+
+def contrast_loss(
+    settings: Contrast, energy: PreparedEnergy, batch: Positives, negative: Tensor, schedule: NoiseSchedule
+) -> Tensor:
+    """The energy term per seed, (S,): the mean over the samples that filter and noise-level range keep."""
+    low, high = energy.energy(batch.positive), energy.energy(negative)
+    per_sample = sample_contrast(settings, low, high, schedule.sigma[batch.t])
+    kept = kept_samples(settings, batch, negative, schedule)
+    if kept is None:
+        return per_sample.mean(1)
+    return (per_sample * kept).sum(1) / kept.sum(1).clamp(min=1)
+
+
+def sample_contrast(settings: Contrast, low: Tensor, high: Tensor, sigma: Tensor) -> Tensor:
+    """The energy term of each sample from E(y+) = low and E(y-) = high, all (S, B)."""
+    # (E+ - E-)/sigma_t: the log density ratio of the denoising optimum E* is the energy difference in units
+    # of sigma_t.
+    logit = (low - high) / sigma if settings.logits == "energy_over_sigma" else low - high
+    value = softplus(logit) if settings.loss == "nce" else logit
+    if settings.regulariser is None:
+        return value
+    penalty = low.square() + high.square() if settings.regulariser.of == "energy" else (high - low).square()
+    return value + settings.regulariser.weight * penalty
+
+
+def kept_samples(
+    settings: Contrast, batch: Positives, negative: Tensor, schedule: NoiseSchedule
+) -> Tensor | None:
+    """1 where a sample takes part in the energy term and 0 where it does not, (S, B); None where all do."""
+    kept = None
+    if settings.timestep_range is not None:
+        low, high = settings.timestep_range
+        fraction = batch.t / (schedule.levels - 1)
+        kept = ((fraction >= low) & (fraction <= high)).to(negative)
+    if settings.filter is not None:
+        distance = negative_error(settings.filter, batch, negative, schedule)
+        threshold = distance.quantile(settings.filter.quantile, dim=1, keepdim=True)
+        passed = (distance >= threshold).to(negative)
+        kept = passed if kept is None else kept * passed
+    return kept
+
+
+def negative_error(
+    settings: NegativeFilter, batch: Positives, negative: Tensor, schedule: NoiseSchedule
+) -> Tensor:
+    """How wrong the solution behind each negative is, (S, B): ||A Y - I||_F, or ||Y - X||_F."""
+    y = schedule.predicted_solution(negative, batch.t, batch.noise)
+    if settings.by == "solution":
+        return (y - batch.solution).norm(dim=-1)
+    return residual_norm(batch.condition, y)

@@ -1,0 +1,25 @@
+"""No negatives: the denoising objective alone, the study's baseline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ired.energy import PreparedEnergy
+from ired.negatives.base import Positives, Proposal, Strategy, StrategySettings
+from ired.rng import Streams
+
+
+class NoneSettings(StrategySettings):
+    """Nothing to set."""
+
+    strategy: Literal["none"] = "none"
+
+
+class NoNegatives(Strategy):
+    """Proposes the positives themselves; a configuration refuses a contrast beside it, so nobody ever
+    asks."""
+
+    Settings = NoneSettings
+
+    def propose(self, energy: PreparedEnergy, batch: Positives, streams: Streams) -> Proposal:
+        return Proposal(batch.positive)

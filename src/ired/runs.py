@@ -1,0 +1,188 @@
+"""One training job from configurations to published run folders: idempotent, resumable, nothing half-written.
+
+State lives outside Snakemake's declared outputs, which Snakemake deletes before every attempt:
+
+    {state}/seed{seed}-{fingerprint}/result/         a finished run's files, republished when asked again
+    {state}/{pack}/checkpoints/                      of the run or pack in progress
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import save
+
+from ired.config import RunConfig, fingerprint, same_pack
+from ired.engine import Engine
+from ired.files import atomic_path, read_json, write_bytes, write_json, write_text
+from ired.held_out import read_split
+from ired.progress import Progress
+from ired.provenance import snapshot
+from ired.stopping import Stopper
+from ired.training import CheckpointPlan, Trainer
+
+# metrics.json is written last: whoever sees it sees a complete folder.
+RESULT_FILES = (
+    "config.json",
+    "history.csv",
+    "model.safetensors",
+    "snapshots.safetensors",
+    "provenance.json",
+    "metrics.json",
+)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a job runs, as opposed to what it computes; none of it may change a number."""
+
+    data: Path
+    state: Path
+    device: str = "cpu"
+    checkpoint_minutes: float = 5.0
+    checkpoint_steps: int | None = None
+
+
+def seed_folder(state: Path, config: RunConfig) -> Path:
+    """Where a run keeps its finished result and, trained alone, its checkpoints."""
+    return state / f"seed{config.seed}-{config.fingerprint()}"
+
+
+def pack_folder(state: Path, configs: Sequence[RunConfig]) -> Path:
+    """Where a pack keeps its checkpoints; a pack of one is the run itself."""
+    if len(configs) == 1:
+        return seed_folder(state, configs[0])
+    return state / f"pack-{fingerprint(' '.join(config.fingerprint() for config in configs))}"
+
+
+def is_finished(state: Path, config: RunConfig) -> bool:
+    """Whether a complete result of exactly this configuration is at hand."""
+    metrics = seed_folder(state, config) / "result" / "metrics.json"
+    return metrics.exists() and read_json(metrics)["fingerprint"] == config.fingerprint()
+
+
+def train_runs(configs: Sequence[RunConfig], execution: Execution, stopper: Stopper) -> None:
+    """Train whichever of the runs are not finished, as one pack, and keep their results in the state folder.
+
+    Raises:
+        Interrupted: stopped with a checkpoint.
+        UserError: the data, the configuration or the folders are not as they should be.
+    """
+    missing = [config for config in configs if not is_finished(execution.state, config)]
+    if not missing:
+        return
+    shared = same_pack(missing)
+    folder = pack_folder(execution.state, missing)
+    validation = read_split(execution.data / "validation.npz", shared.problem)
+    engine = Engine(shared, tuple(config.seed for config in missing), execution.device)
+    label = f"{shared.negatives.strategy} seed {','.join(str(config.seed) for config in missing)}"
+    progress = Progress(label, shared.training.steps)
+    plan = CheckpointPlan(
+        folder / "checkpoints", folder.name, execution.checkpoint_minutes, execution.checkpoint_steps
+    )
+    trainer = Trainer(engine, validation, plan, stopper, progress)
+    trainer.resume()
+    trainer.run()
+    write_results(missing, trainer, execution)
+    shutil.rmtree(plan.folder, ignore_errors=True)
+
+
+def write_results(configs: Sequence[RunConfig], trainer: Trainer, execution: Execution) -> None:
+    """Test the reported weights and write every seed's result folder."""
+    tests = _test(trainer, execution)
+    flat = trainer.final_flat().detach().cpu()
+    for index, config in enumerate(configs):
+        folder = seed_folder(execution.state, config) / "result"
+        weights = {
+            name: value[index].contiguous() for name, value in trainer.engine.layout.unflatten(flat).items()
+        }
+        snapshots = {
+            f"step{step}": value[index].cpu().contiguous() for step, value in trainer.snapshots.items()
+        }
+        record = trainer.records[index]
+        history = pd.DataFrame(
+            record.history, columns=["step", "loss_denoise", "loss_contrast", "mse_validation"]
+        )
+        write_text(folder / "config.json", config.to_json() + "\n")
+        write_text(folder / "history.csv", history.to_csv(index=False))
+        write_bytes(folder / "model.safetensors", save(weights))
+        write_bytes(folder / "snapshots.safetensors", save(snapshots or {"none": torch.zeros(0)}))
+        write_json(folder / "provenance.json", _provenance(trainer, execution))
+        write_json(folder / "metrics.json", _metrics(config, trainer, index, tests))
+
+
+def _test(trainer: Trainer, execution: Execution) -> dict[str, Any]:
+    """Both test sets under the reported weights: {split: Evaluation}."""
+    engine = trainer.engine
+    weights = engine.weights(trainer.final_flat())
+    result = {}
+    for split in ("id", "ood"):
+        matrices = read_split(execution.data / f"test_{split}.npz", engine.config.problem)
+        result[split] = engine.solver.evaluate(weights, matrices)
+    return result
+
+
+def _metrics(config: RunConfig, trainer: Trainer, index: int, tests: dict[str, Any]) -> dict[str, Any]:
+    record, engine = trainer.records[index], trainer.engine
+    diverged = record.diverged_at is not None
+    last = next(
+        (row["mse_validation"] for row in reversed(record.history) if row["mse_validation"] is not None), None
+    )
+    test = {
+        split: {
+            "matrices": result.squared_error.shape[1],
+            "mse": result.mse()[index].item(),
+            "mse_se": result.mse_se()[index].item(),
+            "residual": result.residual[index].mean().item(),
+        }
+        for split, result in tests.items()
+    }
+    return {
+        "protocol": config.protocol,
+        "fingerprint": config.fingerprint(),
+        "strategy": config.negatives.strategy,
+        "seed": config.seed,
+        "status": "diverged" if diverged else "finished",
+        "diverged_at": record.diverged_at,
+        "steps": record.diverged_at or record.stopped_at or engine.step,
+        "n": config.problem.n,
+        "parameters": engine.layout.parameters,
+        "madds_per_step": engine.multiply_adds_per_step(),
+        "mse_validation": None if diverged else last,
+        "best_mse_validation": None if diverged else record.best_mse,
+        "best_step": None if diverged else record.best_step,
+        "test": None if diverged else test,
+    }
+
+
+def _provenance(trainer: Trainer, execution: Execution) -> dict[str, Any]:
+    facts = snapshot(execution.device)
+    facts["train_seconds"] = round(trainer.seconds, 3)
+    facts["seconds_per_step"] = trainer.seconds / max(trainer.engine.step, 1)
+    facts["seeds_per_job"] = len(trainer.engine.seeds)
+    return facts
+
+
+def publish(state: Path, config: RunConfig, run_dir: Path) -> None:
+    """Copy a finished run into the results folder, its metrics last."""
+    source = seed_folder(state, config) / "result"
+    for name in RESULT_FILES:
+        with atomic_path(run_dir / name) as temporary:
+            shutil.copyfile(source / name, temporary)
+
+
+def train_and_publish(
+    configs: Sequence[RunConfig], run_dirs: Sequence[Path], execution: Execution, stopper: Stopper
+) -> None:
+    """What the training command does: train what is missing, publish everything asked for."""
+    train_runs(configs, execution, stopper)
+    for config, run_dir in zip(configs, run_dirs, strict=True):
+        publish(execution.state, config, run_dir)
+        print(f"published {run_dir / 'metrics.json'}", file=sys.stderr)

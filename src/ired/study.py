@@ -1,0 +1,223 @@
+"""The whole study as config.yaml states it: scales, variants, experiments; and how they resolve to runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ired.config import RunConfig, fingerprint, merged, validated, with_value
+from ired.errors import UserError
+from ired.strict import Count, Strict
+from ired.suggest import nearest
+
+Settings = dict[str, Any]
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
+
+class Sweep(Strict):
+    """Variants of `base` that differ in one dotted key, a value each."""
+
+    base: str
+    factor: str
+    levels: Annotated[list[int | float | bool | str], Field(min_length=1)]
+
+
+class Experiment(Strict):
+    """Runs that are compared. `comparisons`: pairs [treatment, baseline], the first one primary; without
+    them, all against the baseline."""
+
+    title: str
+    variants: list[str] = []
+    sweep: Sweep | None = None
+    comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    figures: list[str]
+
+
+class Scale(Strict):
+    """A size of the study. `run`: settings on top of the common ones. `experiments`: what the target `all`
+    makes."""
+
+    run: Settings
+    seeds: Seeds
+    seeds_per_job: Count = 1
+    experiments: Annotated[list[str], Field(min_length=1)]
+    diagnostic_matrices: Count = 512
+
+
+class Comparison(Strict):
+    """How variants are compared. `margin`: the smallest relative difference of the mean that would matter
+    (SESOI), fixed before runs."""
+
+    baseline: str = "none"
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+
+class Study(Strict):
+    """config.yaml."""
+
+    scale: str
+    protocol: Count
+    comparison: Comparison
+    run: Settings
+    scales: dict[str, Scale]
+    variants: dict[str, Settings]
+    experiments: dict[str, Experiment]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A variant's part in an experiment: its canonical name, and in a sweep the factor and this member's
+    level."""
+
+    variant: str
+    factor: str | None = None
+    level: Any = None
+
+
+class ResolvedStudy:
+    """A validated study and the runs it stands for.
+
+    Raises:
+        UserError: at construction, for anything wrong in any scale, variant or experiment; before any job.
+    """
+
+    def __init__(self, values: Settings, origin: str = "config.yaml") -> None:
+        self.study: Study = validated(Study, values, origin)
+        self.origin = origin
+        self._check_name("scale", self.study.scale, self.study.scales)
+        self._sweep_variants = {
+            name: settings
+            for experiment in self.study.experiments.values()
+            for name, settings in self._expand(experiment).items()
+        }
+        self._check_references()
+        self._templates: dict[tuple[str, str], RunConfig] = {}
+        for scale in self.study.scales:
+            for variant in self.variants:
+                self.run_config(scale, variant, 0)
+
+    @property
+    def variants(self) -> dict[str, Settings]:
+        """Named variants and those of sweeps."""
+        return self._sweep_variants | self.study.variants
+
+    def scale(self, name: str) -> Scale:
+        """A scale's settings."""
+        self._check_name("scale", name, self.study.scales)
+        return self.study.scales[name]
+
+    def run_config(self, scale: str, variant: str, seed: int) -> RunConfig:
+        """One run, resolved: the common settings, the scale's on top, the variant's on top."""
+        key = (scale, variant)
+        if key not in self._templates:
+            self._check_name("variant", variant, self.variants)
+            layers = merged(self.study.run, self.scale(scale).run, self.variants[variant])
+            settings = merged(layers, {"protocol": self.study.protocol, "seed": 0})
+            origin = f"{self.origin}, variant '{variant}' at scale '{scale}'"
+            self._templates[key] = validated(RunConfig, settings, origin)
+        return self._templates[key].model_copy(update={"seed": seed})
+
+    def canonical(self, scale: str) -> dict[str, str]:
+        """Variant -> the first variant with the same resolved configuration: equal runs are trained once."""
+        return _canonical(self, scale)
+
+    def members(self, scale: str, experiment: str) -> list[Member]:
+        """The variants of an experiment under their canonical names."""
+        self._check_name("experiment", experiment, self.study.experiments)
+        settings, names = self.study.experiments[experiment], self.canonical(scale)
+        members = [Member(names[variant]) for variant in settings.variants]
+        if settings.sweep:
+            sweep = settings.sweep
+            members += [
+                Member(names[sweep_name(sweep, level)], sweep.factor, level) for level in sweep.levels
+            ]
+        return members
+
+    def comparisons(self, scale: str, experiment: str) -> list[tuple[str, str]]:
+        """Pairs (treatment, baseline) under canonical names, the primary one first."""
+        names, settings = self.canonical(scale), self.study.experiments[experiment]
+        if settings.comparisons:
+            return [(names[treatment], names[baseline]) for treatment, baseline in settings.comparisons]
+        baseline = self.study.comparison.baseline
+        variants = dict.fromkeys(member.variant for member in self.members(scale, experiment))
+        return (
+            [(variant, baseline) for variant in variants if variant != baseline]
+            if baseline in variants
+            else []
+        )
+
+    def runs(self, scale: str, experiment: str) -> list[tuple[str, int]]:
+        """(variant, seed) of every run an experiment needs."""
+        variants = dict.fromkeys(member.variant for member in self.members(scale, experiment))
+        return [(variant, seed) for variant in variants for seed in self.scale(scale).seeds]
+
+    def specification(self, scale: str, experiment: str) -> Settings:
+        """What aggregation has to know of an experiment, as JSON values."""
+        comparison = self.study.comparison
+        fingerprints = {
+            f"{v}/{s}": self.run_config(scale, v, s).fingerprint() for v, s in self.runs(scale, experiment)
+        }
+        return {
+            "name": experiment,
+            "seeds": self.scale(scale).seeds,
+            "variants": [vars(member) for member in self.members(scale, experiment)],
+            "comparisons": [list(pair) for pair in self.comparisons(scale, experiment)],
+            "margin": comparison.margin,
+            "alpha": comparison.alpha,
+            "protocol": self.study.protocol,
+            # One number for all of them: an experiment of 5,000 runs must fit on a command line.
+            "fingerprints": fingerprint(repr(sorted(fingerprints.items()))),
+        }
+
+    def _expand(self, experiment: Experiment) -> dict[str, Settings]:
+        """The variants a sweep stands for."""
+        sweep = experiment.sweep
+        if sweep is None:
+            return {}
+        self._check_name("variant", sweep.base, self.study.variants)
+        base = self.study.variants[sweep.base]
+        return {sweep_name(sweep, level): with_value(base, sweep.factor, level) for level in sweep.levels}
+
+    def _check_references(self) -> None:
+        for scale in self.study.scales.values():
+            for name in scale.experiments:
+                self._check_name("experiment", name, self.study.experiments)
+            if len(set(scale.seeds)) < len(scale.seeds):
+                raise UserError(f"{self.origin}: seeds {scale.seeds} hold a seed twice")
+        for experiment in self.study.experiments.values():
+            for name in [*experiment.variants, *(n for pair in experiment.comparisons for n in pair)]:
+                self._check_name("variant", name, self.variants)
+            if not experiment.variants and experiment.sweep is None:
+                raise UserError(
+                    f"{self.origin}: experiment '{experiment.title}' names no variants and no sweep"
+                )
+        self._check_name("variant", self.study.comparison.baseline, self.study.variants)
+
+    def _check_name(self, kind: str, name: str, valid: Any) -> None:
+        if name not in valid:
+            raise UserError(
+                f"{self.origin}: unknown {kind} {name!r}; valid: {', '.join(valid)}.{nearest(name, valid)}"
+            )
+
+
+def sweep_name(sweep: Sweep, level: Any) -> str:
+    """The variant name of a level: adversarial_opt_steps=10."""
+    return f"{sweep.base}_{sweep.factor.rpartition('.')[2]}={level}"
+
+
+@cache
+def _canonical(study: ResolvedStudy, scale: str) -> dict[str, str]:
+    first: dict[str, str] = {}
+    # Named variants come first, so that a sweep's level takes their name and not the other way round.
+    ordered = [*study.study.variants, *study.variants]
+    return {
+        variant: first.setdefault(study.run_config(scale, variant, 0).fingerprint(), variant)
+        for variant in ordered
+    }
+
+
+__all__ = ["Member", "ResolvedStudy", "Study"]

@@ -1,0 +1,56 @@
+# Needs: config.yaml. Makes: the validated STUDY, the names that wildcards may take, and what every rule's shell begins with.
+import json
+import shlex
+import sys
+
+from ired.errors import UserError
+from ired.study import ResolvedStudy
+from snakemake.exceptions import WorkflowError
+
+# `python` by its full path: a job's PATH on a cluster node need not hold this environment.
+PY = shlex.quote(sys.executable)
+
+# Setting a prefix replaces Snakemake's strict mode, so it is said again.
+shell.prefix("set -euo pipefail; export PYTHONUNBUFFERED=1; ")
+
+try:
+    STUDY = ResolvedStudy(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+SCALE = STUDY.study.scale
+SPLITS = ["fit", "validation", "test_id", "test_ood"]
+RUN_FILES = [
+    "config.json",
+    "metrics.json",
+    "history.csv",
+    "model.safetensors",
+    "snapshots.safetensors",
+    "provenance.json",
+]
+RUN = "results/{scale}/runs/{variant}/seed{seed}"
+
+
+# A typo in a path is "no rule makes this file", not a three-hour job.
+wildcard_constraints:
+    scale="|".join(map(re.escape, STUDY.study.scales)),
+    variant="|".join(map(re.escape, STUDY.variants)),
+    experiment="|".join(map(re.escape, STUDY.study.experiments)),
+    seed=r"\d+",
+    split="|".join(SPLITS),
+
+
+def run_json(wildcards):
+    """One run's resolved configuration: a string, since Snakemake tracks changes of builtin types alone."""
+    return STUDY.run_config(wildcards.scale, wildcards.variant, int(wildcards.seed)).to_json()
+
+
+def ensemble_json(wildcards):
+    """What decides the held-out sets of a scale."""
+    settings = STUDY.run_config(wildcards.scale, STUDY.study.comparison.baseline, 0)
+    return settings.model_dump_json(include={"problem", "held_out"})
+
+
+def held_out_sets(*splits):
+    """Paths of held-out sets, as a rule's inputs."""
+    return {split: f"results/{{scale}}/data/{split}.npz" for split in splits}

@@ -1,0 +1,34 @@
+# Needs: one finished run and the held-out sets. Makes: three small tables beside the run.
+
+
+rule diagnose:
+    """Conditioning, energy profile and error directions of one trained run."""
+    input:
+        **held_out_sets("fit", "validation", "test_id", "test_ood"),
+        config=f"{RUN}/config.json",
+        metrics=f"{RUN}/metrics.json",
+        model=f"{RUN}/model.safetensors",
+        snapshots=f"{RUN}/snapshots.safetensors",
+    output:
+        conditioning=f"{RUN}/conditioning.csv",
+        energy_profile=f"{RUN}/energy_profile.csv",
+        error_directions=f"{RUN}/error_directions.csv",
+    log:
+        "results/{scale}/logs/diagnose/{variant}/seed{seed}.log",
+    benchmark:
+        "results/{scale}/benchmarks/diagnose/{variant}/seed{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        run_dir=subpath(input.metrics, parent=True),
+        data=subpath(input.validation, parent=True),
+        matrices=lambda wildcards: STUDY.scale(wildcards.scale).diagnostic_matrices,
+    shell:
+        "exec {PY} -m ired diagnose"
+        " --run-dir {params.run_dir:q}"
+        " --data {params.data:q}"
+        " --matrices {params.matrices}"
+        " --threads {threads}"
+        " > {log:q} 2>&1"
