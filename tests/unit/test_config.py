@@ -1,0 +1,154 @@
+"""Strict configuration: a mistake is one line that names the key, the value and the nearest valid name."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from factories import tiny_config, tiny_settings
+from ired.config import RunConfig, merged, same_pack
+from ired.errors import UserError
+from ired.study import ResolvedStudy
+
+
+@pytest.fixture
+def study_values(repository: Path) -> dict[str, Any]:
+    return yaml.safe_load((repository / "config.yaml").read_text())
+
+
+def put(values: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
+    """A copy with one nested key set, without any merging."""
+    result = copy.deepcopy(values)
+    *path, last = dotted.split(".")
+    target = result
+    for key in path:
+        target = target.setdefault(key, {})
+    target[last] = value
+    return result
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "says"),
+    [
+        ("negatives.opt_step", 3, ["negatives.opt_step", "3", "'opt_steps'"]),
+        ("negatives.strategy", "adversrial", ["'adversrial'", "'adversarial'"]),
+        ("training.batch_size", -1, ["training.batch_size", "-1"]),
+        ("training.steps", "many", ["training.steps", "'many'"]),
+        ("training.steps", 1.5, ["training.steps", "1.5"]),
+        ("problem.n", 1, ["problem.n", "1", "2"]),
+        ("contrast.timestep_range", [0.2, 1.5], ["timestep_range", "1.5"]),
+        ("optimizer", {}, ["'optimizer'", "'optimiser'"]),
+        ("optimiser.adam_betas", [0.9], ["adam_betas"]),
+        ("optimiser.learning_rate", float("nan"), ["learning_rate", "nan"]),
+        ("training.snapshots", [], ["snapshots"]),
+        ("network.kind", "mlpp", ["'mlpp'", "'mlp'"]),
+        ("seed", -1, ["seed", "-1"]),
+    ],
+)
+def test_a_mistake_in_a_run_is_one_line(dotted: str, value: Any, says: list[str]) -> None:
+    settings = tiny_settings(contrast={})
+    with pytest.raises(UserError) as caught:
+        RunConfig.from_json(json.dumps(put(settings, dotted, value)))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(word in message for word in says), message
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "says"),
+    [
+        ("scale", "laptp", ["'laptp'", "'laptop'"]),
+        ("scales.laptop.seeds", [], ["seeds"]),
+        ("scales.laptop.seeds", [1, 1], ["twice"]),
+        ("comparison.margin", 1.5, ["comparison.margin", "1.5"]),
+        ("comparison.baseline", "nine", ["'nine'", "'none'"]),
+        ("variants.adversarial.negatives.noise_scal", 1.0, ["noise_scal", "'noise_scale'", "adversarial"]),
+        ("experiments.strategies.variants", ["none", "randm"], ["'randm'", "'random'"]),
+        ("scales.paper.run.training.batchsize", 5, ["batchsize", "'batch_size'"]),
+        ("verbosity", 3, ["verbosity"]),
+    ],
+)
+def test_a_mistake_in_the_study_is_one_line(
+    study_values: dict[str, Any], dotted: str, value: Any, says: list[str]
+) -> None:
+    with pytest.raises(UserError) as caught:
+        ResolvedStudy(put(study_values, dotted, value))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(word in message for word in says), message
+
+
+def test_contrast_and_negatives_need_each_other() -> None:
+    for settings in (tiny_settings(contrast=None), tiny_settings(negatives={"strategy": "none"})):
+        with pytest.raises(UserError, match="need each other"):
+            RunConfig.from_json(json.dumps(settings))
+
+
+def test_json_round_trip_and_fingerprint() -> None:
+    config = tiny_config(contrast__timestep_range=[0.2, 0.8])
+    again = RunConfig.from_json(config.to_json())
+    assert again == config and again.fingerprint() == config.fingerprint()
+    assert tiny_config(seed=1).fingerprint() != tiny_config().fingerprint()
+    assert tiny_config(negatives__noise_scale=2.0).fingerprint() != tiny_config().fingerprint()
+
+
+def test_merging_replaces_another_strategy_and_extends_the_same() -> None:
+    below = {"negatives": {"strategy": "adversarial", "opt_steps": 5}, "a": {"b": 1}}
+    assert merged(below, {"negatives": {"strategy": "random"}})["negatives"] == {"strategy": "random"}
+    assert merged(below, {"negatives": {"opt_steps": 7}})["negatives"] == {
+        "strategy": "adversarial",
+        "opt_steps": 7,
+    }
+    assert merged(below, {"a": None})["a"] is None and below["a"] == {"b": 1}
+
+
+def test_a_pack_differs_in_the_seed_alone() -> None:
+    same_pack([tiny_config(seed=0), tiny_config(seed=1)])
+    with pytest.raises(UserError, match="once"):
+        same_pack([tiny_config(), tiny_config()])
+    with pytest.raises(UserError, match="seed"):
+        same_pack([tiny_config(), tiny_config(seed=1, problem__n=4)])
+
+
+def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dict[str, Any]) -> None:
+    values = copy.deepcopy(study_values)
+    values["experiments"]["sweep"] = {
+        "title": "x",
+        "variants": ["none"],
+        "sweep": {"base": "adversarial", "factor": "negatives.opt_steps", "levels": [1, 2]},
+        "figures": [],
+    }
+    study = ResolvedStudy(values)
+    members = study.members("laptop", "sweep")
+    assert [(m.variant, m.level) for m in members] == [
+        ("none", None),
+        ("adversarial_opt_steps=1", 1),
+        ("adversarial", 2),
+    ]
+    assert study.run_config("laptop", "adversarial_opt_steps=1", 0).negatives.opt_steps == 1  # type: ignore[attr-defined]
+    assert study.comparisons("laptop", "sweep") == [
+        ("adversarial_opt_steps=1", "none"),
+        ("adversarial", "none"),
+    ]
+
+
+def test_the_paper_scale_is_the_published_recipe(study_values: dict[str, Any]) -> None:
+    study = ResolvedStudy(study_values)
+    config = study.run_config("paper", "adversarial", 9)
+    assert (config.problem.n, config.network.hidden, config.held_out.test_matrices) == (20, 512, 100_000)  # type: ignore[union-attr]
+    assert (config.training.batch_size, config.training.steps) == (2048, 100_000)
+    assert (config.optimiser.learning_rate, config.optimiser.adam_betas) == (1e-4, [0.9, 0.99])
+    assert (config.optimiser.ema.decay, config.optimiser.ema.every) == (0.995, 10)  # type: ignore[union-attr]
+    assert study.scale("paper").seeds == list(range(10))
+    assert config.negatives.model_dump() == {
+        "strategy": "adversarial",
+        "opt_steps": 2,
+        "noise_scale": 3.0,
+        "step_size": 1.0,
+    }
+    assert config.contrast is not None and config.contrast.weight == 0.5

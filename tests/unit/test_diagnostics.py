@@ -1,0 +1,220 @@
+"""Every diagnostic on a closed form: the denoising optimum E*, or matrices with a known spectrum."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import norm
+
+from factories import DenoisingOptimum, generator, tiny_config
+from ired.diagnostics.conditioning import conditioning
+from ired.diagnostics.energy_profile import (
+    diversity_statistics,
+    gap_statistics,
+    gradient_conflict,
+    likelihood_statistics,
+    path_statistics,
+)
+from ired.diagnostics.error_directions import error_direction_rows, error_shares
+from ired.diagnostics.run import diagnose
+from ired.errors import UserError
+from ired.held_out import SPLITS, MatrixSet, write_split
+from ired.matrices import Problem, draw_pairs
+from ired.reference import eigenvalues, predictors
+from ired.rng import Streams
+from ired.runs import Execution, train_and_publish
+from ired.schedule import ScheduleSettings, noise_schedule
+from ired.stopping import Stopper
+
+SCHEDULE = noise_schedule(ScheduleSettings())
+COUNT, N = 4000, 4
+
+
+def rotated(values: list[float], count: int = 3) -> torch.Tensor:
+    q, _ = torch.linalg.qr(
+        torch.randn(count, len(values), len(values), generator=generator(), dtype=torch.float64)
+    )
+    return (q @ torch.tensor(values, dtype=torch.float64).diag() @ q.mT).flatten(-2)
+
+
+def test_conditioning_of_a_known_spectrum() -> None:
+    row = conditioning(rotated([1, 1, 1]), rotated([0.01, 2.0, 5.0]))
+    assert row["det_positive_share"] == 1
+    assert row["log_abs_det_q50"] == pytest.approx(math.log(0.1))
+    assert row["log10_cond_q50"] == pytest.approx(math.log10(500))
+    assert row["sigma_min_q10"] == pytest.approx(0.01) and row["eigenvalue_min_q90"] == pytest.approx(0.01)
+    assert row["symmetry_defect_mean"] == pytest.approx(0, abs=1e-12)
+    assert row["residual_mean"] == pytest.approx(math.sqrt(0.99**2 + 1 + 16))
+
+
+def test_conditioning_tells_sign_singularity_and_asymmetry() -> None:
+    negative = conditioning(rotated([1, 1, 1]), rotated([-0.5, 1, 1]))
+    assert negative["det_positive_share"] == 0 and negative["eigenvalue_min_q50"] == pytest.approx(-0.5)
+    skew = torch.tensor([[[0.0, 1.0], [-1.0, 0.0]]]).flatten(-2)
+    assert conditioning(torch.eye(2).flatten()[None], skew)["symmetry_defect_mean"] == pytest.approx(2)
+    singular = conditioning(torch.eye(2).flatten()[None], torch.ones(1, 4))
+    assert singular["sigma_min_q50"] == pytest.approx(0, abs=1e-12) and math.isfinite(
+        singular["log10_cond_q50"]
+    )
+
+
+def displaced(t: int, size: float) -> dict[str, torch.Tensor | float]:
+    """Positives, and negatives displaced by a vector of fixed length in a direction that does not depend on
+    the noise."""
+    g = generator(t)
+    centre = torch.randn(COUNT, N * N, generator=g)
+    sigma = SCHEDULE.sigma[t].item()
+    direction = torch.randn(COUNT, N * N, generator=g)
+    delta = size * sigma * direction / direction.norm(dim=1, keepdim=True)
+    positive = centre + sigma * torch.randn(COUNT, N * N, generator=g)
+    return {"centre": centre, "positive": positive, "negative": positive + delta, "sigma": sigma}
+
+
+@pytest.mark.parametrize("size", [0.5, 2.0])
+@pytest.mark.parametrize("t", [0, 5, 9])
+def test_gaps_and_false_negatives_on_the_denoising_optimum(t: int, size: float) -> None:
+    """E* = ||y - c||^2 / (2 sigma): gap = sigma D with D ~ N(mu, 2 mu), mu = size^2 / 2. All within four
+    standard errors."""
+    case = displaced(t, size)
+    optimum = DenoisingOptimum(case["centre"], torch.full((COUNT,), case["sigma"]))  # type: ignore[arg-type]
+    low, high = optimum.energy(case["positive"]), optimum.energy(case["negative"])  # type: ignore[arg-type]
+    gaps, likelihood = gap_statistics(low, high), likelihood_statistics(**case)  # type: ignore[arg-type]
+    mu, sigma = size**2 / 2, case["sigma"]
+    rate = norm.cdf(-math.sqrt(mu / 2))
+    error = 4 * math.sqrt(rate * (1 - rate) / COUNT)
+    assert likelihood["false_negative_rate_predicted"] == pytest.approx(rate, rel=1e-3)
+    assert likelihood["false_negative_rate"] == pytest.approx(rate, abs=error)
+    assert gaps["misranked_share"] == pytest.approx(rate, abs=error)
+    assert likelihood["log_density_gap"] == pytest.approx(mu, abs=4 * math.sqrt(2 * mu / COUNT))
+    assert gaps["gap_mean"] == pytest.approx(sigma * mu, abs=4 * sigma * math.sqrt(2 * mu / COUNT))  # type: ignore[operator]
+    assert gaps["gap_sd"] == pytest.approx(sigma * math.sqrt(2 * mu), rel=0.06)  # type: ignore[operator]
+    q90 = sigma * (mu + norm.ppf(0.9) * math.sqrt(2 * mu))  # type: ignore[operator]
+    assert gaps["gap_q90"] == pytest.approx(q90, abs=0.15 * sigma * math.sqrt(2 * mu))  # type: ignore[operator]
+    assert likelihood["distance"] == pytest.approx(size * sigma, rel=1e-4)  # type: ignore[operator]
+
+
+def test_saturation_is_where_the_softplus_no_longer_teaches() -> None:
+    low = torch.zeros(4)
+    row = gap_statistics(low, torch.tensor([math.log(99) + 0.01, math.log(99) - 0.01, 50.0, -50.0]))
+    assert row["saturation_share"] == 0.5 and row["misranked_share"] == 0.25
+
+
+def test_diversity_of_known_clouds() -> None:
+    collapsed = diversity_statistics(torch.ones(10, 4))
+    assert collapsed["diversity_distance"] == 0 and collapsed["effective_rank"] == pytest.approx(1)
+    axes = torch.cat([torch.eye(4), -torch.eye(4)])
+    assert diversity_statistics(axes)["effective_rank"] == pytest.approx(4)
+    assert diversity_statistics(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))[
+        "diversity_distance"
+    ] == pytest.approx(5)
+
+
+def test_gradient_conflict_of_known_vectors() -> None:
+    row = gradient_conflict(torch.tensor([1.0, 0.0]), torch.tensor([-2.0, 2.0]))
+    assert row["gradient_cosine"] == pytest.approx(-math.sqrt(0.5)) and row[
+        "gradient_norm_ratio"
+    ] == pytest.approx(math.sqrt(8))
+    assert gradient_conflict(torch.ones(2), torch.zeros(2)) == {
+        "gradient_cosine": None,
+        "gradient_norm_ratio": 0,
+    }
+
+
+def test_nothing_mined_leaves_the_path_empty() -> None:
+    assert set(path_statistics(None, 1).values()) == {None}
+
+
+def test_errors_along_eigenvectors() -> None:
+    """An error put along one eigenvector is found there; the affine predictor's shares equal those of its
+    real answers."""
+    condition, solution = (x[0] for x in draw_pairs(Streams([0], step=0), 200, Problem(n=N), 0.5))
+    values, vectors = torch.linalg.eigh(condition.double().unflatten(-1, (N, N)))
+    error = vectors[..., 2:3] @ vectors[..., 2:3].mT
+    shares = error_shares(condition, solution, solution.double() + error.flatten(-2))
+    np.testing.assert_allclose(shares, [0, 0, 1, 0], atol=1e-12)
+    matrices = MatrixSet(condition, solution)
+    affine = next(p for p in predictors(eigenvalues(matrices)) if p.name == "affine")
+    estimate = torch.from_numpy(affine.apply(values.numpy()))
+    answer = (vectors * estimate[:, None]) @ vectors.mT
+    table = error_direction_rows("id", matrices, answer.flatten(-2), affine)
+    np.testing.assert_allclose(table["error_share"], table["affine_error_share"], rtol=1e-4)
+    np.testing.assert_allclose(table["eigenvalue_median"], np.median(values, 0), rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("diagnosed")
+    config = tiny_config()
+    for split in SPLITS:
+        write_split(split, config.problem, config.held_out, root / f"data/{split}.npz")
+    for name, c in {
+        "adversarial": config,
+        "none": tiny_config(negatives={"strategy": "none"}, contrast=None),
+        "diverged": tiny_config(training__divergence_bound=1e-6),
+    }.items():
+        train_and_publish([c], [root / name], Execution(root / "data", root / "state"), Stopper())
+    return root, root / "data"
+
+
+def test_tables_of_a_run_are_complete_and_reproducible(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    root, data = finished
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        diagnose(root / "adversarial", data, 50, folder)
+    profile, table = (
+        pd.read_csv(tmp_path / "a" / name) for name in ("energy_profile.csv", "conditioning.csv")
+    )
+    assert profile.groupby("step").size().to_dict() == {2: 10, 10: 10, 20: 10}
+    assert sorted(profile["phase"].unique()) == pytest.approx([0.1, 0.5, 1.0])
+    assert profile.notna().all().all() and (profile["matrices"] == 50).all()
+    assert table.groupby("sample").size().to_dict() == {"negative": 30, "positive": 30}
+    directions = pd.read_csv(tmp_path / "a" / "error_directions.csv")
+    assert directions.groupby("split")["error_share"].sum().tolist() == pytest.approx([1, 1])
+    for name in ("conditioning.csv", "energy_profile.csv", "error_directions.csv"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_run_without_negatives_has_positives_only(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    root, data = finished
+    diagnose(root / "none", data, 50, tmp_path)
+    assert set(pd.read_csv(tmp_path / "conditioning.csv")["sample"]) == {"positive"}
+    assert set(pd.read_csv(tmp_path / "energy_profile.csv").columns) == {
+        "phase",
+        "step",
+        "t",
+        "matrices",
+        "energy_positive",
+    }
+
+
+def test_positives_are_the_same_matrices_and_noise_for_every_variant(
+    finished: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root, data = finished
+    tables = []
+    for name in ("none", "adversarial"):
+        diagnose(root / name, data, 50, tmp_path / name)
+        table = pd.read_csv(tmp_path / name / "conditioning.csv")
+        tables.append(table[table["sample"] == "positive"].reset_index(drop=True))
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_a_diverged_run_has_empty_tables(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    root, data = finished
+    diagnose(root / "diverged", data, 50, tmp_path)
+    assert all(pd.read_csv(tmp_path / name).empty for name in ("conditioning.csv", "energy_profile.csv"))
+
+
+def test_a_config_of_another_run_is_refused(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    root, data = finished
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/metrics.json").write_bytes((root / "adversarial/metrics.json").read_bytes())
+    (tmp_path / "run/config.json").write_bytes((root / "none/config.json").read_bytes())
+    with pytest.raises(UserError, match="does not match"):
+        diagnose(tmp_path / "run", data, 50, tmp_path)
+    assert json.loads((root / "none/metrics.json").read_text())["status"] == "finished"

@@ -1,0 +1,140 @@
+"""The objective against closed forms, and the negatives of each strategy against their definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from factories import DenoisingOptimum, generator
+from ired.descent import Descender, ReleaseCompat
+from ired.losses import Contrast, NegativeFilter, contrast_loss, denoising_loss, kept_samples, sample_contrast
+from ired.negatives import STRATEGIES, Positives
+from ired.rng import Streams
+from ired.schedule import ScheduleSettings, noise_schedule
+
+SCHEDULE = noise_schedule(ScheduleSettings())
+N, D, BATCH = 3, 9, 50
+
+
+def batch(seeds: int = 2) -> tuple[Positives, DenoisingOptimum]:
+    g = generator()
+    solution, noise = (
+        torch.rand(seeds, BATCH, D, generator=g) - 0.5,
+        torch.randn(seeds, BATCH, D, generator=g),
+    )
+    t = torch.randint(10, (seeds, BATCH), generator=g)
+    positive = SCHEDULE.noised(solution, t, noise)
+    optimum = DenoisingOptimum(SCHEDULE.sqrt_alpha_bar[t, None] * solution, SCHEDULE.sigma[t])
+    return Positives(torch.randn(seeds, BATCH, D, generator=g), solution, t, noise, positive), optimum
+
+
+def propose(name: str, positives: Positives, energy: object, **settings: float) -> Tensor:
+    descender = Descender(SCHEDULE, 2.0, ReleaseCompat())
+    strategy = STRATEGIES[name](STRATEGIES[name].Settings(**settings), descender)  # type: ignore[call-arg]
+    with torch.no_grad():
+        return strategy.propose(energy, positives, Streams([0, 1], step=3)).negative  # type: ignore[arg-type]
+
+
+def test_the_denoising_optimum_has_no_denoising_loss() -> None:
+    positives, optimum = batch()
+    assert denoising_loss(optimum, positives.positive, positives.noise).max() < 1e-9
+    off = DenoisingOptimum(optimum.centre + 0.1 * optimum.sigma[..., None], optimum.sigma)
+    torch.testing.assert_close(
+        denoising_loss(off, positives.positive, positives.noise), torch.full((2,), 0.01)
+    )
+
+
+def test_nce_and_cd_by_numpy() -> None:
+    low, high, sigma = (torch.rand(2, 5, generator=generator(k)) * 10 for k in range(3))
+    a, b = low.numpy().astype(float), high.numpy().astype(float)
+    np.testing.assert_allclose(
+        sample_contrast(Contrast(loss="nce"), low, high, sigma), np.log1p(np.exp(a - b)), rtol=1e-5
+    )
+    np.testing.assert_allclose(sample_contrast(Contrast(loss="cd"), low, high, sigma), a - b, rtol=1e-5)
+    scaled = sample_contrast(Contrast(loss="nce", logits="energy_over_sigma"), low, high, sigma)
+    np.testing.assert_allclose(scaled, np.log1p(np.exp((a - b) / sigma.numpy())), rtol=1e-4)
+    energies = Contrast.model_validate({"loss": "cd", "regulariser": {"of": "energy", "weight": 0.1}})
+    np.testing.assert_allclose(
+        sample_contrast(energies, low, high, sigma), a - b + 0.1 * (a**2 + b**2), rtol=1e-5
+    )
+    gap = Contrast.model_validate({"loss": "cd", "regulariser": {"of": "gap", "weight": 0.1}})
+    np.testing.assert_allclose(sample_contrast(gap, low, high, sigma), a - b + 0.1 * (b - a) ** 2, rtol=1e-5)
+
+
+def test_the_weight_warms_up_linearly() -> None:
+    contrast = Contrast.model_validate({"weight": {"warmup_steps": 100, "max_weight": 0.4}})
+    assert [contrast.weight_at(step) for step in (0, 50, 100, 5000)] == pytest.approx([0, 0.2, 0.4, 0.4])
+    assert Contrast(weight=0.3).weight_at(7) == 0.3
+
+
+def test_the_level_range_keeps_the_middle() -> None:
+    positives, optimum = batch()
+    contrast = Contrast(timestep_range=(0.2, 0.8))
+    kept = kept_samples(contrast, positives, positives.positive, SCHEDULE)
+    assert torch.equal(kept.bool(), (positives.t >= 2) & (positives.t <= 7))
+    value = contrast_loss(contrast, optimum, positives, positives.positive + 1, SCHEDULE)
+    full = sample_contrast(
+        contrast, optimum.energy(positives.positive), optimum.energy(positives.positive + 1), optimum.sigma
+    )
+    torch.testing.assert_close(value, torch.stack([full[s][kept[s].bool()].mean() for s in range(2)]))
+
+
+@pytest.mark.parametrize("by", ["residual", "solution"])
+def test_the_filter_drops_the_nearest_negatives(by: str) -> None:
+    positives, _ = batch()
+    error = torch.linspace(0.01, 1, BATCH)[None, :, None] * torch.ones(2, 1, D)
+    negative = SCHEDULE.noised(positives.solution + error, positives.t, positives.noise)
+    kept = kept_samples(Contrast(filter=NegativeFilter(by=by, quantile=0.3)), positives, negative, SCHEDULE)
+    assert kept.sum(1).tolist() == [35, 35]
+    if by == "solution":
+        low_noise = (
+            positives.t < 8
+        )  # at the last levels sqrt(alpha_bar) is too small for float32 to tell the errors apart
+        order = torch.arange(BATCH).expand(2, -1)
+        assert (kept.bool() == (order >= 15))[low_noise].float().mean() > 0.9
+    else:
+        a = positives.condition.unflatten(-1, (N, N)).double()
+        y = SCHEDULE.predicted_solution(negative, positives.t, positives.noise).double().unflatten(-1, (N, N))
+        distance = np.linalg.norm((a @ y - torch.eye(N)).numpy(), axis=(2, 3))
+        assert (distance[0][kept[0].bool()].min()) >= distance[0][~kept[0].bool()].max() - 1e-4
+
+
+def test_random_negatives_are_clipped_gaussians_with_the_positives_noise() -> None:
+    positives, optimum = batch()
+    negative = propose("random", positives, optimum)
+    noise_part = SCHEDULE.sigma[positives.t, None] * positives.noise
+    solution = (negative - noise_part) / SCHEDULE.sqrt_alpha_bar[positives.t, None]
+    low = positives.t < 8
+    assert solution[low].abs().max() <= 2 + 1e-3
+    expected = Streams([0, 1], step=3).normal("random_negatives", BATCH, D).clamp(-2, 2)
+    torch.testing.assert_close(solution[low], expected[low], atol=1e-3, rtol=1e-3)
+
+
+def test_adversarial_negatives_by_hand_on_the_optimum() -> None:
+    positives, optimum = batch()
+    t, root = positives.t, SCHEDULE.sqrt_alpha_bar[positives.t, None]
+    y = root * positives.solution + 3.0 * SCHEDULE.sigma[t, None] * positives.noise
+    for _ in range(2):
+        moved = (y - SCHEDULE.step_size[t, None] * (y - optimum.centre) / optimum.sigma[..., None]).clamp(
+            -2 * root, 2 * root
+        )
+        worse = optimum.energy(moved) > optimum.energy(y)
+        y = torch.where(worse[..., None], y, moved)
+    expected = root * (y / root).clamp(-2, 2) + SCHEDULE.sigma[t, None] * positives.noise
+    torch.testing.assert_close(propose("adversarial", positives, optimum), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("setting", [{"noise_scale": 1.0}, {"opt_steps": 1}, {"step_size": 0.1}])
+def test_every_knob_of_the_adversarial_strategy_moves_its_negatives(setting: dict) -> None:
+    positives, optimum = batch()
+    assert not torch.allclose(
+        propose("adversarial", positives, optimum), propose("adversarial", positives, optimum, **setting)
+    )
+
+
+def test_an_empty_level_range_is_refused() -> None:
+    with pytest.raises(ValidationError, match="rise"):
+        Contrast.model_validate({"timestep_range": [0.8, 0.2]})
