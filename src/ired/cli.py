@@ -119,6 +119,22 @@ def diagnose(
     run_diagnostics(run_dir, data, matrices, run_dir, pick_device(device))
 
 
+@app.command()
+def aggregate(
+    experiment: Annotated[str, typer.Option(help="What to compare, as JSON.")],
+    runs: Annotated[Path, typer.Option(help="Folder of {variant}/seed{seed}/.")],
+    reference_csv: Annotated[Path, typer.Option(help="The scale's reference.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")],
+) -> None:
+    """Many runs into tables: intervals, contrasts, learning curves, diagnostics."""
+    from ired.aggregate import aggregate as aggregate_runs
+    from ired.experiment import ExperimentSpec
+    from ired.fingerprints import fingerprint
+
+    spec = ExperimentSpec.model_validate_json(experiment)
+    aggregate_runs(runs, reference_csv, spec, out, fingerprint)
+
+
 def main() -> None:
     """Run a command; a `UserError` becomes one line on stderr."""
     from ired.stopping import Interrupted

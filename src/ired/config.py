@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from ired.descent import Inference, ReleaseCompat
 from ired.energy import EquivariantNetwork, MlpNetwork
 from ired.errors import UserError
+from ired.fingerprints import canonical, digest
 from ired.losses import Contrast
 from ired.matrices import Problem
 from ired.negatives import NegativeSettings
@@ -109,8 +109,8 @@ class RunConfig(Strict):
         return self.model_copy(update={"seed": 0})
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Canonical JSON."""
+        return canonical(self.model_dump(mode="json"))
 
     @classmethod
     def from_json(cls, text: str, origin: str = "configuration") -> RunConfig:
@@ -128,12 +128,7 @@ class RunConfig(Strict):
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change whenever anything in the configuration does."""
-        return fingerprint(self.to_json())
-
-
-def fingerprint(text: str) -> str:
-    """The first 16 hexadecimal digits of a SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest(self.to_json())
 
 
 def merged(*layers: dict[str, Any]) -> dict[str, Any]:
@@ -180,4 +175,4 @@ def same_pack(configs: Sequence[RunConfig]) -> RunConfig:
     return configs[0].pack
 
 
-__all__ = ["RunConfig", "fingerprint", "merged", "same_pack", "validated", "with_value"]
+__all__ = ["RunConfig", "merged", "same_pack", "validated", "with_value"]

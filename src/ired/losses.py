@@ -17,9 +17,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ired.energy import EnergyNetwork, PreparedEnergy, Weights
+from ired.energy import BoundEnergy, EnergyNetwork, PreparedEnergy, Weights
 from ired.matrices import residual_norm
-from ired.negatives import Positives, Strategy
+from ired.negatives import Positives, Proposal, Strategy
 from ired.rng import Streams
 from ired.schedule import NoiseSchedule
 from ired.strict import Count, Fraction, NonNegative, Strict
@@ -106,7 +106,7 @@ class Objective:
         shape = condition.shape[1:]
         t = streams.integers("levels", self.schedule.levels, shape[0])
         noise = streams.normal("noise", *shape)
-        energy = self.network.prepare(weights, condition, t)
+        energy = BoundEnergy(self.network, weights, condition, t)
         denoise = denoising_loss(energy, self.schedule.noised(solution, t, noise), noise)
         if self.contrast is None:
             return LossTerms(denoise, torch.zeros_like(denoise), denoise)
@@ -116,8 +116,8 @@ class Objective:
         positive = self.schedule.noised(solution, t, contrast_noise)
         batch = Positives(condition, solution, t, contrast_noise, positive)
         with torch.no_grad():
-            negative = self.strategy.propose(energy, batch, streams).negative
-        term = contrast_loss(self.contrast, energy, batch, negative, self.schedule)
+            proposal = self.strategy.propose(energy, batch, streams)
+        term = contrast_loss(self.contrast, energy, batch, proposal, self.schedule)
         return LossTerms(denoise, term, denoise + weight * term)
 
 
@@ -128,12 +128,15 @@ def denoising_loss(energy: PreparedEnergy, y: Tensor, noise: Tensor) -> Tensor:
 
 
 def contrast_loss(
-    settings: Contrast, energy: PreparedEnergy, batch: Positives, negative: Tensor, schedule: NoiseSchedule
+    settings: Contrast, energy: BoundEnergy, batch: Positives, proposal: Proposal, schedule: NoiseSchedule
 ) -> Tensor:
     """The energy term per seed, (S,): the mean over the samples that filter and noise-level range keep."""
-    low, high = energy.energy(batch.positive), energy.energy(negative)
+    if proposal.batch is not None:
+        batch = proposal.batch
+        energy = energy.rebound(batch.condition, batch.t)
+    low, high = energy.energy(batch.positive), energy.energy(proposal.negative)
     per_sample = sample_contrast(settings, low, high, schedule.sigma[batch.t])
-    kept = kept_samples(settings, batch, negative, schedule)
+    kept = kept_samples(settings, batch, proposal.solution, schedule.levels)
     if kept is None:
         return per_sample.mean(1)
     return (per_sample * kept).sum(1) / kept.sum(1).clamp(min=1)
@@ -151,28 +154,26 @@ def sample_contrast(settings: Contrast, low: Tensor, high: Tensor, sigma: Tensor
     return value + settings.regulariser.weight * penalty
 
 
-def kept_samples(
-    settings: Contrast, batch: Positives, negative: Tensor, schedule: NoiseSchedule
-) -> Tensor | None:
-    """1 where a sample takes part in the energy term and 0 where it does not, (S, B); None where all do."""
+def kept_samples(settings: Contrast, batch: Positives, solution: Tensor, levels: int) -> Tensor | None:
+    """1 where a sample takes part in the energy term and 0 where it does not, (S, B); None where all do.
+
+    solution: (S, B, D), what each negative stands for.
+    """
     kept = None
     if settings.timestep_range is not None:
         low, high = settings.timestep_range
-        fraction = batch.t / (schedule.levels - 1)
-        kept = ((fraction >= low) & (fraction <= high)).to(negative)
+        fraction = batch.t / (levels - 1)
+        kept = ((fraction >= low) & (fraction <= high)).to(solution)
     if settings.filter is not None:
-        distance = negative_error(settings.filter, batch, negative, schedule)
+        distance = negative_error(settings.filter, batch, solution)
         threshold = distance.quantile(settings.filter.quantile, dim=1, keepdim=True)
-        passed = (distance >= threshold).to(negative)
+        passed = (distance >= threshold).to(solution)
         kept = passed if kept is None else kept * passed
     return kept
 
 
-def negative_error(
-    settings: NegativeFilter, batch: Positives, negative: Tensor, schedule: NoiseSchedule
-) -> Tensor:
-    """How wrong the solution behind each negative is, (S, B): ||A Y - I||_F, or ||Y - X||_F."""
-    y = schedule.predicted_solution(negative, batch.t, batch.noise)
+def negative_error(settings: NegativeFilter, batch: Positives, solution: Tensor) -> Tensor:
+    """How wrong the solution Y behind each negative is, (S, B): ||A Y - I||_F, or ||Y - X||_F."""
     if settings.by == "solution":
-        return (y - batch.solution).norm(dim=-1)
-    return residual_norm(batch.condition, y)
+        return (solution - batch.solution).norm(dim=-1)
+    return residual_norm(batch.condition, solution)

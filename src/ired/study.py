@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ired.config import RunConfig, fingerprint, merged, validated, with_value
+from ired.config import RunConfig, merged, validated, with_value
 from ired.errors import UserError
 from ired.strict import Count, Strict
 from ired.suggest import nearest
@@ -158,19 +158,19 @@ class ResolvedStudy:
     def specification(self, scale: str, experiment: str) -> Settings:
         """What aggregation has to know of an experiment, as JSON values."""
         comparison = self.study.comparison
-        fingerprints = {
-            f"{v}/{s}": self.run_config(scale, v, s).fingerprint() for v, s in self.runs(scale, experiment)
+        arms = {
+            member.variant: vars(member)
+            | {"fingerprint": self.run_config(scale, member.variant, 0).fingerprint()}
+            for member in self.members(scale, experiment)
         }
         return {
             "name": experiment,
             "seeds": self.scale(scale).seeds,
-            "variants": [vars(member) for member in self.members(scale, experiment)],
+            "variants": list(arms.values()),
             "comparisons": [list(pair) for pair in self.comparisons(scale, experiment)],
             "margin": comparison.margin,
             "alpha": comparison.alpha,
             "protocol": self.study.protocol,
-            # One number for all of them: an experiment of 5,000 runs must fit on a command line.
-            "fingerprints": fingerprint(repr(sorted(fingerprints.items()))),
         }
 
     def _expand(self, experiment: Experiment) -> dict[str, Settings]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from factories import DenoisingOptimum, generator
 from ired.descent import Descender, ReleaseCompat
 from ired.losses import Contrast, NegativeFilter, contrast_loss, denoising_loss, kept_samples, sample_contrast
-from ired.negatives import STRATEGIES, Positives
+from ired.negatives import STRATEGIES, Positives, Proposal
 from ired.rng import Streams
 from ired.schedule import ScheduleSettings, noise_schedule
 
@@ -73,9 +73,10 @@ def test_the_weight_warms_up_linearly() -> None:
 def test_the_level_range_keeps_the_middle() -> None:
     positives, optimum = batch()
     contrast = Contrast(timestep_range=(0.2, 0.8))
-    kept = kept_samples(contrast, positives, positives.positive, SCHEDULE)
+    kept = kept_samples(contrast, positives, positives.solution, SCHEDULE.levels)
     assert torch.equal(kept.bool(), (positives.t >= 2) & (positives.t <= 7))
-    value = contrast_loss(contrast, optimum, positives, positives.positive + 1, SCHEDULE)
+    proposal = Proposal(positives.positive + 1, positives.solution + 1)
+    value = contrast_loss(contrast, optimum, positives, proposal, SCHEDULE)  # type: ignore[arg-type]
     full = sample_contrast(
         contrast, optimum.energy(positives.positive), optimum.energy(positives.positive + 1), optimum.sigma
     )
@@ -85,21 +86,16 @@ def test_the_level_range_keeps_the_middle() -> None:
 @pytest.mark.parametrize("by", ["residual", "solution"])
 def test_the_filter_drops_the_nearest_negatives(by: str) -> None:
     positives, _ = batch()
-    error = torch.linspace(0.01, 1, BATCH)[None, :, None] * torch.ones(2, 1, D)
-    negative = SCHEDULE.noised(positives.solution + error, positives.t, positives.noise)
-    kept = kept_samples(Contrast(filter=NegativeFilter(by=by, quantile=0.3)), positives, negative, SCHEDULE)
-    assert kept.sum(1).tolist() == [35, 35]
-    if by == "solution":
-        low_noise = (
-            positives.t < 8
-        )  # at the last levels sqrt(alpha_bar) is too small for float32 to tell the errors apart
-        order = torch.arange(BATCH).expand(2, -1)
-        assert (kept.bool() == (order >= 15))[low_noise].float().mean() > 0.9
-    else:
-        a = positives.condition.unflatten(-1, (N, N)).double()
-        y = SCHEDULE.predicted_solution(negative, positives.t, positives.noise).double().unflatten(-1, (N, N))
-        distance = np.linalg.norm((a @ y - torch.eye(N)).numpy(), axis=(2, 3))
-        assert (distance[0][kept[0].bool()].min()) >= distance[0][~kept[0].bool()].max() - 1e-4
+    solution = positives.solution + torch.linspace(0.01, 1, BATCH)[None, :, None]
+    contrast = Contrast(filter=NegativeFilter(by=by, quantile=0.3))
+    kept = kept_samples(contrast, positives, solution, SCHEDULE.levels)
+    a, y = (m.double().numpy().reshape(2, BATCH, N, N) for m in (positives.condition, solution))
+    error = (
+        a @ y - np.eye(N) if by == "residual" else y - positives.solution.double().numpy().reshape(y.shape)
+    )
+    order = np.linalg.norm(error, axis=(2, 3)).argsort(1)
+    for s in range(2):
+        assert sorted(order[s, 15:]) == kept[s].nonzero().squeeze(1).tolist()
 
 
 def test_random_negatives_are_clipped_gaussians_with_the_positives_noise() -> None:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ired import columns
 from ired.config import RunConfig
 from ired.diagnostics.conditioning import conditioning
 from ired.diagnostics.energy_profile import (
@@ -20,6 +21,7 @@ from ired.diagnostics.energy_profile import (
     path_statistics,
 )
 from ired.diagnostics.error_directions import error_direction_rows
+from ired.energy import BoundEnergy
 from ired.engine import Engine
 from ired.errors import UserError
 from ired.files import read_json, write_text
@@ -28,9 +30,11 @@ from ired.losses import contrast_loss, denoising_loss
 from ired.negatives import Positives, Proposal
 from ired.reference import eigenvalues, predictors
 
-OUTPUTS = ("conditioning.csv", "energy_profile.csv", "error_directions.csv")
-CONDITIONING_KEY = ["phase", "step", "t", "sample", "matrices"]
-PROFILE_KEY = ["phase", "step", "t", "matrices"]
+OUTPUTS = {
+    "conditioning.csv": columns.CONDITIONING,
+    "energy_profile.csv": columns.ENERGY_PROFILE,
+    "error_directions.csv": columns.ERROR_DIRECTIONS,
+}
 
 
 def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:
@@ -50,26 +54,32 @@ def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:
     return config, metrics
 
 
+def read_snapshots(run_dir: Path) -> dict[int, Tensor]:
+    """Step -> weights (P,), in order of the steps."""
+    stored = load_file(run_dir / "snapshots.safetensors")
+    return dict(sorted((int(name.removeprefix("step")), flat) for name, flat in stored.items()))
+
+
 def diagnose(run_dir: Path, data: Path, matrices: int, out_dir: Path, device: str = "cpu") -> None:
     """Write the three tables of a run, on the first `matrices` matrices of the validation and test sets."""
     config, metrics = read_run(run_dir)
-    tables: dict[str, pd.DataFrame] = dict.fromkeys(OUTPUTS, pd.DataFrame({"phase": []}))
+    tables = {name: pd.DataFrame(columns=list(expected)) for name, expected in OUTPUTS.items()}
     if metrics["status"] == "finished":
         engine = Engine(config, (config.seed,), device)
         held_out = _first(read_split(data / "validation.npz", config.problem), matrices)
         conditioning_rows, profile_rows = [], []
-        for name, flat in load_file(run_dir / "snapshots.safetensors").items():
-            step = int(name.removeprefix("step"))
+        for step, flat in read_snapshots(run_dir).items():
             key = {"phase": step / config.training.steps, "step": step}
             for t in range(engine.descender.schedule.levels):
                 rows = Level(engine, flat[None].to(device), held_out, t).rows()
                 conditioning_rows += [key | row for row in rows["conditioning"]]
                 profile_rows.append(key | rows["profile"])
-        tables["conditioning.csv"] = _sorted(conditioning_rows, CONDITIONING_KEY)
-        tables["energy_profile.csv"] = _sorted(profile_rows, PROFILE_KEY)
+        tables["conditioning.csv"] = pd.DataFrame(conditioning_rows)
+        tables["energy_profile.csv"] = pd.DataFrame(profile_rows)
         tables["error_directions.csv"] = error_directions(run_dir, data, engine, matrices)
-    for name, table in tables.items():
-        write_text(out_dir / name, table.to_csv(index=False))
+    for name, expected in OUTPUTS.items():
+        # Columns that do not apply (nothing is mined without a contrast) are there and empty.
+        write_text(out_dir / name, tables[name].reindex(columns=expected).to_csv(index=False))
 
 
 class Level:
@@ -88,7 +98,7 @@ class Level:
         noise = streams.normal("diagnostics", *condition.shape[1:])
         positive = schedule.noised(solution, levels, noise)
         self.batch = Positives(condition, solution, levels, noise, positive)
-        self.energy = engine.network.prepare(engine.layout.unflatten(self.flat), condition, levels)
+        self.energy = BoundEnergy(engine.network, engine.layout.unflatten(self.flat), condition, levels)
         self.root = schedule.sqrt_alpha_bar[t].item()
         self.sigma = schedule.sigma[t].item()
 
@@ -120,15 +130,15 @@ class Level:
         row |= likelihood_statistics(self.root * self.batch.solution[0], positive[0], negative[0], self.sigma)
         row |= path_statistics(proposal.descent, max(1, round(self.engine.strategy.evaluations().gradients)))
         row |= diversity_statistics(negative[0])
-        return row | gradient_conflict(*self._parameter_gradients(negative))
+        return row | gradient_conflict(*self._parameter_gradients(proposal))
 
-    def _parameter_gradients(self, negative: Tensor) -> tuple[Tensor, Tensor]:
+    def _parameter_gradients(self, proposal: Proposal) -> tuple[Tensor, Tensor]:
         """Gradients by the weights of the denoising loss and of the weighted energy term, (P,) each."""
         config = self.engine.config
         assert config.contrast is not None
         denoise = denoising_loss(self.energy, self.batch.positive, self.batch.noise).sum()
         term = contrast_loss(
-            config.contrast, self.energy, self.batch, negative, self.engine.descender.schedule
+            config.contrast, self.energy, self.batch, proposal, self.engine.descender.schedule
         ).sum()
         weighted = config.contrast.weight_at(config.training.steps) * term
         first = torch.autograd.grad(denoise, self.flat, retain_graph=True)[0]
@@ -157,11 +167,3 @@ def error_directions(run_dir: Path, data: Path, engine: Engine, matrices: int) -
 
 def _first(matrices: MatrixSet, count: int) -> MatrixSet:
     return MatrixSet(matrices.condition[:count], matrices.solution[:count])
-
-
-def _sorted(rows: list[dict[str, Any]], key: list[str]) -> pd.DataFrame:
-    """Rows as a table in a fixed order, the key's columns first."""
-    table = pd.DataFrame(rows)
-    return table[key + [c for c in table if c not in key]].sort_values(
-        [k for k in key if k != "matrices"], ignore_index=True
-    )

@@ -44,6 +44,20 @@ class EnergyNetwork(Protocol):
         only."""
 
 
+class BoundEnergy:
+    """A network at fixed weights, prepared for one batch, and able to prepare for another."""
+
+    def __init__(self, network: EnergyNetwork, weights: Weights, condition: Tensor, t: Tensor) -> None:
+        self._network, self._weights = network, weights
+        prepared = network.prepare(weights, condition, t)
+        self.energy = prepared.energy
+        self.energy_and_gradient = prepared.energy_and_gradient
+
+    def rebound(self, condition: Tensor, t: Tensor) -> BoundEnergy:
+        """The same weights at other matrices (S, B, D) and noise levels (S, B)."""
+        return BoundEnergy(self._network, self._weights, condition, t)
+
+
 def build_network(settings: MlpNetwork | EquivariantNetwork, n: int, levels: int) -> EnergyNetwork:
     """The network that a configuration names, for n x n matrices and `levels` noise levels."""
     return NETWORKS[settings.kind](settings, n, levels)

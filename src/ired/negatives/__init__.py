@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from ired.descent import Descender
 from ired.negatives.adversarial import AdversarialNegatives
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
+from ired.negatives.langevin import LangevinNegatives
+from ired.negatives.mixed import MixedNegatives
 from ired.negatives.none import NoNegatives
 from ired.negatives.random import RandomNegatives
 
@@ -18,6 +20,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "none": NoNegatives,
     "random": RandomNegatives,
     "adversarial": AdversarialNegatives,
+    "langevin": LangevinNegatives,
+    "mixed": MixedNegatives,
 }
 
 if TYPE_CHECKING:
@@ -27,6 +31,11 @@ else:
     # cannot follow.
     _UNION = reduce(or_, (strategy.Settings for strategy in STRATEGIES.values()))
     NegativeSettings = Annotated[_UNION, Field(discriminator="strategy")]
+
+
+def parse_settings(values: Any) -> StrategySettings:
+    """The settings of whichever strategy `values` name."""
+    return TypeAdapter(NegativeSettings).validate_python(values)
 
 
 def build_strategy(settings: StrategySettings, descender: Descender) -> Strategy:
@@ -41,5 +50,7 @@ __all__ = [
     "Positives",
     "Proposal",
     "Strategy",
+    "StrategySettings",
     "build_strategy",
+    "parse_settings",
 ]

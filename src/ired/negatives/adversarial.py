@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ired.energy import PreparedEnergy
+from ired.energy import BoundEnergy
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
 from ired.rng import Streams
 from ired.strict import Count, NonNegative, Positive
@@ -28,13 +28,13 @@ class AdversarialNegatives(Strategy):
     Settings = AdversarialSettings
     settings: AdversarialSettings
 
-    def propose(self, energy: PreparedEnergy, batch: Positives, streams: Streams) -> Proposal:
+    def propose(self, energy: BoundEnergy, batch: Positives, streams: Streams) -> Proposal:
         start = self.schedule.noised(batch.solution, batch.t, self.settings.noise_scale * batch.noise)
         descent = self.descender.descend(
             energy, start, batch.t, self.settings.opt_steps, self.settings.step_size
         )
         solution = descent.point / self.schedule.sqrt_alpha_bar[batch.t, None]
-        return Proposal(self.renoised(solution, batch), descent)
+        return self.renoised(solution, batch, descent)
 
     def evaluations(self) -> Evaluations:
         return Evaluations(energies=self.settings.opt_steps + 1, gradients=self.settings.opt_steps)

@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from ired.descent import Descender, Descent
-from ired.energy import PreparedEnergy
+from ired.energy import BoundEnergy
 from ired.rng import Streams
 from ired.schedule import NoiseSchedule
 from ired.strict import Strict
@@ -36,14 +37,32 @@ class Positives:
     noise: Tensor
     positive: Tensor
 
+    def replaced(self, mask: Tensor, other: Positives) -> Positives:
+        """The samples of `other` where `mask` (S, B) is true, these elsewhere."""
+        wide = mask[..., None]
+        return Positives(
+            torch.where(wide, other.condition, self.condition),
+            torch.where(wide, other.solution, self.solution),
+            torch.where(mask, other.t, self.t),
+            torch.where(wide, other.noise, self.noise),
+            torch.where(wide, other.positive, self.positive),
+        )
+
 
 @dataclass(frozen=True)
 class Proposal:
-    """Negatives y- (S, B, D) at the positives' noise levels, detached; and the descent that mined them, if
-    any."""
+    """Negatives y- (S, B, D), detached.
+
+    solution: (S, B, D), the solution that each negative stands for. descent: the path that mined them, if
+    any.
+    batch: the positives to contrast them with, where these are not the ones given (a replayed chain brings
+    its own matrix, solution and noise level); None where they are.
+    """
 
     negative: Tensor
+    solution: Tensor
     descent: Descent | None = None
+    batch: Positives | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +91,7 @@ class Strategy(ABC):
         return self.descender.schedule
 
     @abstractmethod
-    def propose(self, energy: PreparedEnergy, batch: Positives, streams: Streams) -> Proposal:
+    def propose(self, energy: BoundEnergy, batch: Positives, streams: Streams) -> Proposal:
         """Negatives for a batch, under `torch.no_grad` and with the weights as they are."""
 
     def evaluations(self) -> Evaluations:
@@ -86,8 +105,8 @@ class Strategy(ABC):
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Take back what `state` gave."""
 
-    def renoised(self, solution: Tensor, batch: Positives) -> Tensor:
-        """Bring a proposal in solution space to the batch's levels: clip it, then add the positive's
+    def renoised(self, solution: Tensor, batch: Positives, descent: Descent | None = None) -> Proposal:
+        """A proposal in solution space brought to the batch's levels: clipped, then given the positive's
         noise."""
-        clip = self.descender.clip
-        return self.schedule.noised(solution.clamp(-clip, clip), batch.t, batch.noise)
+        clipped = solution.clamp(-self.descender.clip, self.descender.clip)
+        return Proposal(self.schedule.noised(clipped, batch.t, batch.noise), clipped, descent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ired.energy import PreparedEnergy
+from ired.energy import BoundEnergy
 from ired.negatives.base import Positives, Proposal, Strategy, StrategySettings
 from ired.rng import Streams
 
@@ -21,5 +21,5 @@ class NoNegatives(Strategy):
 
     Settings = NoneSettings
 
-    def propose(self, energy: PreparedEnergy, batch: Positives, streams: Streams) -> Proposal:
-        return Proposal(batch.positive)
+    def propose(self, energy: BoundEnergy, batch: Positives, streams: Streams) -> Proposal:
+        return Proposal(batch.positive, batch.solution)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ired.energy import PreparedEnergy
+from ired.energy import BoundEnergy
 from ired.negatives.base import Positives, Proposal, Strategy, StrategySettings
 from ired.rng import Streams
 
@@ -20,5 +20,5 @@ class RandomNegatives(Strategy):
 
     Settings = RandomSettings
 
-    def propose(self, energy: PreparedEnergy, batch: Positives, streams: Streams) -> Proposal:
-        return Proposal(self.renoised(streams.normal("random_negatives", *batch.solution.shape[1:]), batch))
+    def propose(self, energy: BoundEnergy, batch: Positives, streams: Streams) -> Proposal:
+        return self.renoised(streams.normal("random_negatives", *batch.solution.shape[1:]), batch)

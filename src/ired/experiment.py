@@ -1,0 +1,67 @@
+"""What an experiment compares: the specification that many runs are put into tables by."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class VariantSpec(BaseModel):
+    """One arm. `factor`, `level`: a sweep's key and this arm's value. `seeds` replaces the experiment's.
+
+    fingerprint: of the configuration that its runs must have been made with, without their seed; None leaves
+    it to each run's own files to agree.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: str
+    factor: str | None = None
+    level: bool | int | float | str | None = None
+    seeds: list[int] | None = None
+    fingerprint: str | None = None
+
+
+class ExperimentSpec(BaseModel):
+    """The arms and planned comparisons of one experiment, fixed before its runs are seen.
+
+    comparisons: (treatment, baseline); the first is the primary one. margin: of practical equivalence, as a
+    share of the baseline's mean. protocol: the only one whose runs may enter.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    seeds: list[int]
+    variants: Annotated[list[VariantSpec], Field(min_length=1)]
+    comparisons: list[tuple[str, str]] = []
+    margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    protocol: int
+
+    def seeds_of(self, variant: VariantSpec) -> list[int]:
+        """The seeds of one arm."""
+        return self.seeds if variant.seeds is None else variant.seeds
+
+    def runs(self) -> list[tuple[VariantSpec, int]]:
+        """Every run of the experiment, in the order of its tables."""
+        return [(variant, seed) for variant in self.variants for seed in self.seeds_of(variant)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [variant.variant for variant in self.variants]
+        if len(set(names)) < len(names):
+            raise ValueError("a variant is listed twice")
+        for variant in self.variants:
+            seeds = self.seeds_of(variant)
+            if not seeds or len(set(seeds)) < len(seeds):
+                raise ValueError(f"variant {variant.variant!r} has no seed or one seed twice")
+        if len(set(self.comparisons)) < len(self.comparisons):
+            raise ValueError("a comparison is listed twice, which would count twice in the family of tests")
+        for treatment, baseline in self.comparisons:
+            if treatment == baseline or not {treatment, baseline} <= set(names):
+                raise ValueError(
+                    f"comparison {treatment!r} against {baseline!r} needs two variants of the experiment"
+                )
+        return self

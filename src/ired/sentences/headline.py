@@ -1,0 +1,116 @@
+"""The comparison at equal compute in words, and the three sentences that open a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from ired.columns import METRIC_SPLIT
+from ired.sentences.affine import affine_sentence
+from ired.wording import count, level, listed, main_metric, number
+
+VERDICT_WORDS = {
+    "better": "better",
+    "worse": "worse",
+    "better_within_margin": "better by less than the margin",
+    "worse_within_margin": "worse by less than the margin",
+    "equivalent": "without a difference beyond the margin",
+    "undecided": "undecided",
+}
+
+
+def compute_sentence(budget: pd.DataFrame, treatment: str, baseline: str, alpha: float = 0.05) -> str:
+    """What equal compute says of two variants, and whether equal steps say the same.
+
+    A difference is claimed only where the two intervals are apart, which is stricter than a test at alpha.
+    """
+    if not budget["mse_validation_mean"].notna().any():
+        return "At equal compute nothing can be compared: there are no learning curves."
+    rows: dict[str, dict[Any, Any]] = {str(row["variant"]): row for row in budget.to_dict("records")}
+    missing = [name for name in (treatment, baseline) if not rows.get(name, {}).get("n")]
+    if missing:
+        return f"At equal compute nothing can be compared: no validated run of {listed(missing)}."
+    left, right = rows[treatment], rows[baseline]
+    compute = _order(left, right, "mse_validation_mean", "ci_low", "ci_high")
+    steps = _order(left, right, "equal_step_mean", "equal_step_ci_low", "equal_step_ci_high")
+    readings = " and ".join(
+        f"{row['variant']} reaches a validation MSE of {number(row['mse_validation_mean'])} "
+        f"in {count(int(row['step']), 'step')}"
+        for row in (left, right)
+    )
+    same = f"at equal steps ({right['equal_step']:,.0f}) "
+    if steps == compute:
+        same += "the same holds"
+    else:
+        same += f"{treatment} is {steps}"
+    return (
+        f"At equal compute ({number(right['madds'])} multiply-adds) {readings}: {treatment} is {compute} "
+        f"({level(alpha)} intervals); {same}."
+    )
+
+
+def _order(left: Mapping[str, Any], right: Mapping[str, Any], mean: str, low: str, high: str) -> str:
+    """The relation of two means in words; a claim only if their intervals are apart."""
+    if not all(math.isfinite(row[end]) for row in (left, right) for end in (low, high)):
+        return "not comparable, for want of intervals"
+    if left[high] < right[low]:
+        return "lower, with intervals apart"
+    if left[low] > right[high]:
+        return "higher, with intervals apart"
+    return "not told apart, with overlapping intervals"
+
+
+def headline(
+    summary: pd.DataFrame,
+    contrasts: pd.DataFrame,
+    reference: pd.DataFrame,
+    budget: pd.DataFrame,
+    alpha: float = 0.05,
+) -> list[str]:
+    """Three sentences that open a report: the primary contrast, the affine line, equal compute.
+
+    All tables are those of one experiment; `reference` gives the next rung of the ladder of reference
+    predictors.
+    """
+    metric = main_metric(summary)
+    primary = contrasts[(contrasts["metric"] == metric) & contrasts["primary"].astype(bool)]
+    if not len(primary):
+        return [
+            "No comparison could be made.",
+            affine_sentence(summary, alpha),
+            "Nothing is compared at equal compute.",
+        ]
+    row = primary.iloc[0]
+    return [
+        _answer(row, contrasts[contrasts["metric"] == metric], summary[summary["metric"] == metric]),
+        affine_sentence(summary, alpha)[:-1] + _next_rung(summary, reference, metric) + ".",
+        compute_sentence(budget, row["treatment"], row["baseline"], alpha),
+    ]
+
+
+def _answer(row: pd.Series, family: pd.DataFrame, summary: pd.DataFrame) -> str:
+    """The primary contrast's sentence, with a count of the other verdicts and of diverged runs."""
+    text = str(row["sentence"]).removesuffix(".")
+    others = family[~family["primary"].astype(bool)]["verdict"].value_counts()
+    if len(others):
+        verdicts = [f"{others[name]} {words}" for name, words in VERDICT_WORDS.items() if name in others]
+        text += f"; of {count(int(others.sum()), 'further contrast')}, {listed(verdicts, longest=6)}"
+    diverged = int(summary["n_diverged"].sum())
+    if diverged:
+        text += f"; {count(diverged, 'run')} diverged, counted but in no mean"
+    return f"{text}."
+
+
+def _next_rung(summary: pd.DataFrame, reference: pd.DataFrame, metric: str | None) -> str:
+    """How far one more coefficient gets; nothing if `reference` does not hold it for this line."""
+    affine = set(summary.loc[summary["metric"] == metric, "affine"].dropna())
+    if len(affine) != 1 or not len(reference):
+        return ""
+    split = METRIC_SPLIT.get(metric or "")
+    rows = reference[reference["split"] == split]
+    sizes = rows.loc[(rows["predictor"] == "affine") & (rows["mse"] == affine.pop()), "n"]
+    quadratic = rows.loc[(rows["predictor"] == "polynomial2") & rows["n"].isin(sizes), "mse"]
+    return f"; a third coefficient would reach {number(quadratic.iloc[0])}" if len(quadratic) else ""

@@ -1,0 +1,89 @@
+"""Verdicts and the sentences that carry them. Neither can say more than its test does.
+
+  better, worse      the Holm-adjusted p of the paired difference is below alpha
+  equivalent         the Holm-adjusted p of the equivalence test (TOST) at the margin is below alpha
+  ..._within_margin  both: a certain difference that is too small to matter
+  undecided          neither: the sentence gives the smallest difference that this many seeds would have shown
+
+Every metric is an error, so lower is better. A sentence is made from one row of contrasts.csv alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ired.wording import count, level, metric_name, number, p_value, percent, plain_percent
+
+VERDICTS = ("better", "worse", "equivalent", "better_within_margin", "worse_within_margin", "undecided")
+
+
+def verdict(difference: float, p_holm: float, p_tost_holm: float, alpha: float = 0.05) -> str:
+    """One of VERDICTS. A p-value that is NaN (one seed, no spread) decides nothing."""
+    differs, within = p_holm < alpha, p_tost_holm < alpha
+    if differs:
+        return ("better" if difference < 0 else "worse") + ("_within_margin" if within else "")
+    return "equivalent" if within else "undecided"
+
+
+def contrast_sentence(row: Mapping[str, Any], alpha: float = 0.05) -> str:
+    """The sentence of one row of contrasts.csv, whose `verdict` and the columns it rests on are filled in."""
+    treatment, baseline = row["treatment"], row["baseline"]
+    metric, pairs, difference = metric_name(row["metric"]), int(row["n_pairs"]), float(row["difference"])
+    if not pairs:
+        return f"Undecided: no seed finished in both {treatment} and {baseline}{_dropped(row)}."
+    ends = f"{count(pairs, 'pair')} of seeds{_dropped(row)}"
+    margin = f"the margin of ±{plain_percent(row['margin_relative'])}"
+    change = f"{percent(row['relative_difference'], signed=True)}{_interval(row, alpha)}"
+    means = f"{number(row['baseline_mean'] + difference)} against {number(row['baseline_mean'])}, {change}"
+    holm, tost = p_value(row["p_holm"]), p_value(row["p_tost_holm"])
+    match row["verdict"]:
+        case "better" | "worse" as word:
+            return (
+                f"{treatment} is {word} than {baseline} in {metric}: {means}; Holm-adjusted {holm}, {ends}."
+            )
+        case "better_within_margin" | "worse_within_margin" as word:
+            return (
+                f"{treatment} is {word.split('_')[0]} than {baseline} in {metric}, "
+                f"but by less than {margin}: {means}; Holm-adjusted {holm}, equivalence {tost}, {ends}."
+            )
+        case "equivalent" if row["p_tost"] == 0 and row["p_paired"] == 1:
+            return (
+                f"{treatment} and {baseline} are identical in {metric} ({ends}): "
+                "check that the setting they differ in acts at all."
+            )
+        case "equivalent":
+            return (
+                f"{treatment} and {baseline} do not differ in {metric} beyond {margin}: {change}; "
+                f"equivalence {tost}, {ends}."
+            )
+    return (
+        f"{treatment} against {baseline} in {metric}: undecided at this number of seeds; "
+        f"{_undecided(row, change, ends)}"
+    )
+
+
+def _undecided(row: Mapping[str, Any], change: str, ends: str) -> str:
+    """What can be said when nothing was shown."""
+    if int(row["n_pairs"]) < 2:
+        return f"{change}, and one pair has no interval ({ends})."
+    if not math.isfinite(row["p_paired"]):
+        return f"{change}, the same in every pair, so there is no spread to test against ({ends})."
+    smallest = number(row["minimum_detectable_effect"])
+    if row["baseline_mean"]:
+        smallest = percent(row["minimum_detectable_effect"] / abs(row["baseline_mean"]))
+    return f"{change}; {ends} would show a true difference of {smallest} or more with 80 % power."
+
+
+def _interval(row: Mapping[str, Any], alpha: float) -> str:
+    """The interval of the difference as percent of the baseline's mean; nothing where there is none."""
+    if not (math.isfinite(row["ci_low"]) and row["baseline_mean"]):
+        return ""
+    low, high = sorted((row["ci_low"] / row["baseline_mean"], row["ci_high"] / row["baseline_mean"]))
+    return f" ({level(alpha)} interval {percent(low, signed=True)} to {percent(high, signed=True)})"
+
+
+def _dropped(row: Mapping[str, Any]) -> str:
+    dropped = int(row["n_dropped"])
+    return f" ({count(dropped, 'pair')} dropped because a run diverged)" if dropped else ""

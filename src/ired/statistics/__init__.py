@@ -1,0 +1,44 @@
+"""Numbers about many runs: pure functions from a tidy table to a tidy table (columns: docs/tables.md).
+
+samples   one group of seeds: t and bootstrap intervals, variance split
+pairs     two groups of seeds: paired tests, equivalence, effect sizes, smallest detectable effect
+summary   summary.csv
+contrasts contrasts.csv
+budget    budget.csv: the comparison at equal compute
+
+Nothing here reads a file or imports torch.
+"""
+
+from ired.statistics.budget import equal_compute
+from ired.statistics.contrasts import contrast
+from ired.statistics.pairs import (
+    brown_forsythe,
+    effect_sizes,
+    holm,
+    minimum_detectable_effect,
+    paired_test,
+    sign_flip_test,
+    tost_paired,
+    welch_test,
+    wilcoxon_test,
+)
+from ired.statistics.samples import bca_interval, t_interval, variance_split
+from ired.statistics.summary import summarise
+
+__all__ = [
+    "bca_interval",
+    "brown_forsythe",
+    "contrast",
+    "effect_sizes",
+    "equal_compute",
+    "holm",
+    "minimum_detectable_effect",
+    "paired_test",
+    "sign_flip_test",
+    "summarise",
+    "t_interval",
+    "tost_paired",
+    "variance_split",
+    "welch_test",
+    "wilcoxon_test",
+]

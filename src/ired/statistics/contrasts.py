@@ -1,0 +1,136 @@
+"""runs.csv -> contrasts.csv: one row per pair of variants and metric, with its verdict and sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ired import columns, sentences
+from ired.statistics import pairs
+from ired.statistics.samples import Values, mean
+from ired.statistics.summary import by_variant, finite, measured_metrics
+
+
+def deciding_numbers(
+    treatment: Values, baseline: Values, margin_relative: float, alpha: float
+) -> dict[str, float]:
+    """What a verdict rests on: paired difference, its test, and the equivalence test. Values of shape
+    (pairs,).
+    """
+    baseline_mean = mean(baseline)
+    margin = margin_relative * abs(baseline_mean)
+    test = pairs.paired_test(treatment, baseline, alpha)
+    difference = mean(treatment - baseline)
+    return {
+        "n_pairs": treatment.size,
+        "baseline_mean": baseline_mean,
+        "difference": difference,
+        "ci_low": test.interval.low,
+        "ci_high": test.interval.high,
+        "relative_difference": difference / baseline_mean if baseline_mean else math.nan,
+        "p_paired": test.p,
+        "margin": margin,
+        "margin_relative": margin_relative,
+        "p_tost": pairs.tost_paired(treatment, baseline, margin),
+        "minimum_detectable_effect": pairs.minimum_detectable_effect(treatment, baseline, alpha),
+    }
+
+
+def accompanying_numbers(
+    paired: tuple[Values, Values], groups: tuple[Values, Values], alpha: float
+) -> dict[str, float]:
+    """What is shown beside and decides nothing: `paired` holds the pairs, `groups` every finished seed of
+    both arms.
+    """
+    welch = pairs.welch_test(*groups, alpha)
+    hedges_g, improvement = pairs.effect_sizes(*groups)
+    return {
+        "p_sign_flip": pairs.sign_flip_test(*paired),
+        "p_wilcoxon": pairs.wilcoxon_test(*paired),
+        "p_welch": welch.p,
+        "welch_ci_low": welch.interval.low,
+        "welch_ci_high": welch.interval.high,
+        "p_brown_forsythe": pairs.brown_forsythe(*groups),
+        "hedges_g": hedges_g,
+        "d_z": pairs.standardised_difference(*paired),
+        "probability_of_improvement": improvement,
+    }
+
+
+def contrast(
+    runs: pd.DataFrame,
+    comparisons: Sequence[tuple[str, str]],
+    margin: float = 0.05,
+    alpha: float = 0.05,
+    metrics: Sequence[str] | None = None,
+    accompany: bool = True,
+) -> pd.DataFrame:
+    """contrasts.csv: paired differences over the seeds two variants share, their tests, verdict and sentence.
+
+    Args:
+        runs: rows of runs.csv of one experiment.
+        comparisons: (treatment, baseline) names of variants; the first is the primary contrast.
+        margin: of practical equivalence, as a share of the baseline's mean (0.05 = 5 %).
+        alpha: family-wise error rate over the comparisons of one metric, and one minus the confidence level.
+        metrics: columns of `runs`; every measured one if None.
+        accompany: compute also the columns that decide nothing (False saves time in simulations).
+
+    Raises:
+        ValueError: a comparison names a variant without a row, or a variant has two runs of one seed.
+    """
+    tabulated = measured_metrics(runs, metrics)
+    groups = by_variant(runs, tabulated)
+    unknown = {name for pair in comparisons for name in pair} - set(groups)
+    if unknown:
+        raise ValueError(f"comparison of unknown variant {', '.join(sorted(unknown))}")
+    by_seed = {name: group.set_index("seed")[tabulated].astype("float64") for name, group in groups.items()}
+    compared = [_pair(by_seed, comparison, margin, alpha, accompany) for comparison in comparisons]
+    rows: list[dict[str, Any]] = []
+    for family in zip(*compared, strict=True):  # the rows of one metric
+        adjusted = pairs.holm([row["p_paired"] for row in family])
+        equivalent = pairs.holm([row["p_tost"] for row in family])
+        for index, row in enumerate(family):
+            row |= {"primary": index == 0, "p_holm": adjusted[index], "p_tost_holm": equivalent[index]}
+            row["verdict"] = sentences.verdict(row["difference"], row["p_holm"], row["p_tost_holm"], alpha)
+            row["sentence"] = sentences.contrast_sentence(row, alpha)
+            rows.append(row)
+    table = pd.DataFrame(rows, columns=list(columns.CONTRASTS))
+    table["experiment"] = runs["experiment"].iloc[0] if "experiment" in runs else None
+    return table
+
+
+def _pair(
+    by_seed: dict[str, pd.DataFrame],
+    comparison: tuple[str, str],
+    margin: float,
+    alpha: float,
+    accompany: bool,
+) -> list[dict[str, Any]]:
+    """One comparison: a row per metric, but for what needs the whole family.
+
+    Seeds that only one of the two has are in the unpaired numbers alone.
+    """
+    treatment, baseline = comparison
+    left, right = by_seed[treatment], by_seed[baseline]
+    shared = left.index.intersection(right.index)
+    left_pairs, right_pairs = left.loc[shared].to_numpy().T, right.loc[shared].to_numpy().T
+    left_all, right_all = left.to_numpy().T, right.to_numpy().T
+    rows = []
+    for index, metric in enumerate(left.columns):
+        kept = np.isfinite(left_pairs[index]) & np.isfinite(right_pairs[index])
+        paired = left_pairs[index][kept], right_pairs[index][kept]
+        row: dict[str, Any] = {
+            "metric": metric,
+            "treatment": treatment,
+            "baseline": baseline,
+            "n_dropped": int((~kept).sum()),
+            **deciding_numbers(*paired, margin, alpha),
+        }
+        if accompany:
+            row |= accompanying_numbers(paired, (finite(left_all[index]), finite(right_all[index])), alpha)
+        rows.append(row)
+    return rows

@@ -1,0 +1,77 @@
+"""Numbers as people read them: three significant digits, percent, short lists."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+METRIC_NAMES = {
+    "mse_id": "in-distribution test MSE",
+    "mse_ood": "out-of-distribution test MSE",
+    "mse_validation": "validation MSE",
+    "best_mse_validation": "best validation MSE",
+    "residual_id": "in-distribution residual",
+    "residual_ood": "out-of-distribution residual",
+}
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+MINUS = "−"
+
+
+def metric_name(metric: str) -> str:
+    """What a metric is called in a sentence."""
+    return METRIC_NAMES.get(metric, metric)
+
+
+def number(value: float) -> str:
+    """Three significant digits: 0.00969, 1,230, 4.56 × 10¹²; "unknown" for NaN."""
+    if not math.isfinite(value):
+        return "unknown"
+    if value and not 1e-4 <= abs(value) < 1e6:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", MINUS)
+    digits = 2 - math.floor(math.log10(abs(float(f"{value:.2e}")))) if value else 0
+    return f"{round(value, digits):,.{max(digits, 0)}f}".replace("-", MINUS)
+
+
+def percent(share: float, signed: bool = False) -> str:
+    """A share as percent with three significant digits: 0.0087 -> 0.870 %, signed +0.870 %."""
+    if not math.isfinite(share):
+        return "unknown"
+    text = number(100 * share)
+    return f"{'+' if signed and share > 0 else ''}{text} %"
+
+
+def level(alpha: float) -> str:
+    """The confidence level that goes with alpha: 0.05 -> 95 %."""
+    return plain_percent(1 - alpha)
+
+
+def plain_percent(share: float) -> str:
+    """A number that somebody chose, without padding: 0.05 -> 5 %."""
+    return f"{100 * share:g} %"
+
+
+def p_value(p: float) -> str:
+    """ "p = 0.018", or "p < 0.0001": smaller ones say more about the normal tail than about the data."""
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
+
+
+def count(amount: int, singular: str, plural: str | None = None) -> str:
+    """ "1 pair", "3 pairs"."""
+    return f"{amount:,} {singular if amount == 1 else plural or singular + 's'}"
+
+
+def listed(names: Sequence[str], longest: int = 5) -> str:
+    """ "a", "a and b", "a, b and c", "a, b, c, d and 7 more"."""
+    shown = (
+        list(names) if len(names) <= longest else [*names[: longest - 1], f"{len(names) - longest + 1} more"]
+    )
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def main_metric(table: pd.DataFrame) -> str | None:
+    """The metric that a report leads with: the in-distribution test set, else the first one measured."""
+    present = list(table["metric"].unique()) if len(table) else []
+    return next((metric for metric in METRIC_NAMES if metric in present), present[0] if present else None)

@@ -1,0 +1,49 @@
+"""Tables of made-up studies for the tests of statistics and sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ired import columns
+from ired.published import read_published, ten_seed_record
+
+PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "published_results.csv"
+NO_REFERENCE = pd.DataFrame(columns=["predictor", "coefficients", "split", "n", "matrices", "mse", "mse_se"])
+
+
+def record() -> pd.DataFrame:
+    """The ten-seed record as rows of runs.csv."""
+    return ten_seed_record(read_published(PUBLISHED))
+
+
+def runs(
+    values: Mapping[str, Sequence[float]],
+    metric: str = "mse_id",
+    seeds: Mapping[str, Sequence[int]] | None = None,
+):
+    """Rows of runs.csv: per variant its values at seeds 0, 1, 2 ...; NaN is a diverged run."""
+    rows = [
+        {
+            "experiment": "e",
+            "variant": name,
+            "strategy": name,
+            "seed": (seeds or {}).get(name, range(len(numbers)))[index],
+            "status": "diverged" if math.isnan(value) else "finished",
+            "n": 6,
+            "madds_per_step": 100.0,
+            "seconds_per_step": 0.1,
+            metric: value,
+        }
+        for name, numbers in values.items()
+        for index, value in enumerate(numbers)
+    ]
+    return pd.DataFrame(rows).reindex(columns=list(dict.fromkeys([*columns.RUNS, metric])))
+
+
+def reference(mse: float, se: float = 0.0, n: int = 6, predictor: str = "affine") -> pd.DataFrame:
+    """One in-distribution row of reference.csv."""
+    return pd.DataFrame([[predictor, 2, "id", n, 1000, mse, se]], columns=list(NO_REFERENCE.columns))

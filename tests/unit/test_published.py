@@ -1,0 +1,39 @@
+"""The published record: its loader, and that the page about it quotes what the code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from study_tables import PUBLISHED, record
+
+from ired import columns
+from ired.errors import UserError
+from ired.published import read_published
+from ired.statistics import contrast
+
+PAGE = Path(__file__).parents[2] / "docs" / "published_record.md"
+
+
+def test_the_record_has_the_shape_of_runs() -> None:
+    table = record()
+    assert tuple(table.columns) == columns.RUNS
+    assert table.groupby("variant")["seed"].agg(list).map(sorted).tolist() == [list(range(10))] * 3
+    assert set(table["test_matrices"]) == {5632} and set(table["n"]) == {20}
+    assert table["mse_validation"].between(0.0096, 0.0099).all()
+
+
+def test_the_page_quotes_the_generated_sentences() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    comparisons = [("adversarial", "none"), ("random", "none"), ("adversarial", "random")]
+    for sentence in contrast(record(), comparisons, margin=0.01)["sentence"]:
+        assert f"> {sentence}\n" in page
+
+
+def test_a_missing_or_changed_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is missing"):
+        read_published(tmp_path / "none.csv")
+    pd.read_csv(PUBLISHED).rename(columns={"value": "figure"}).to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(UserError, match="columns"):
+        read_published(tmp_path / "other.csv")

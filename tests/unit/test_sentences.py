@@ -1,0 +1,262 @@
+"""Verdicts and sentences: what each may say, and under which numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from study_tables import NO_REFERENCE, record, reference, runs
+
+from ired import columns
+from ired.sentences import (
+    VERDICTS,
+    affine_sentence,
+    affine_standing,
+    compute_sentence,
+    headline,
+    verdict,
+)
+from ired.statistics import contrast, summarise
+from ired.wording import count, listed, number, p_value, percent
+
+NAN = math.nan
+NOISE = np.array([-0.010, 0.004, 0.006, -0.002, 0.008, -0.006])
+BASE = 1 + NOISE
+
+
+def sentence(shift: float, spread: float = 1.0, **options) -> tuple[str, str]:
+    """(verdict, sentence) of a treatment `shift` above the baseline, differences spread by 1 % x `spread`."""
+    table = runs({"t": list(BASE + shift + spread * NOISE[::-1]), "b": list(BASE)})
+    row = contrast(table, [("t", "b")], **options).iloc[0]
+    return row["verdict"], row["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_holm", "p_tost_holm", "expected"),
+    [
+        (-1, 0.01, 0.5, "better"),
+        (1, 0.01, 0.5, "worse"),
+        (-1, 0.01, 0.01, "better_within_margin"),
+        (1, 0.01, 0.01, "worse_within_margin"),
+        (1, 0.5, 0.01, "equivalent"),
+        (1, 0.5, 0.5, "undecided"),
+        (1, 0.05, 0.05, "undecided"),
+        (-1, NAN, 0.5, "undecided"),
+        (-1, NAN, NAN, "undecided"),
+        (-1, 0.01, NAN, "better"),
+        (NAN, NAN, 0.01, "equivalent"),
+    ],
+)
+def test_verdict(difference: float, p_holm: float, p_tost_holm: float, expected: str) -> None:
+    assert verdict(difference, p_holm, p_tost_holm) == expected
+    assert expected in VERDICTS
+
+
+def test_a_stricter_alpha_claims_less() -> None:
+    assert verdict(-1, 0.03, 0.5, alpha=0.01) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("shift", "spread", "expected", "says", "never"),
+    [
+        (-0.2, 1, "better", "t is better than b", ("within", "less than", "undecided")),
+        (0.2, 1, "worse", "t is worse than b", ("better", "less than", "undecided")),
+        (0.02, 0.3, "worse_within_margin", "but by less than the margin of ±5 %", ("better", "undecided")),
+        (-0.02, 0.3, "better_within_margin", "but by less than the margin of ±5 %", ("worse", "undecided")),
+        (0.0, 1, "equivalent", "beyond the margin of ±5 %", ("better", "worse", "undecided")),
+        (0.05, 9, "undecided", "undecided at this number of seeds", ("better", "worse", "do not differ")),
+    ],
+)  # fmt: skip
+def test_each_sentence_says_its_verdict_and_no_other(
+    shift: float, spread: float, expected: str, says: str, never: tuple[str, ...]
+) -> None:
+    word, text = sentence(shift, spread)
+    assert word == expected
+    assert says in text
+    assert not [claim for claim in never if claim in text]
+    assert text.endswith(".") and "nan" not in text and "6 pairs of seeds" in text
+
+
+def test_undecided_gives_the_smallest_detectable_difference() -> None:
+    table = runs({"t": list(BASE + 9 * NOISE[::-1]), "b": list(BASE)})
+    row = contrast(table, [("t", "b")], margin=0.001).iloc[0]
+    share = row["minimum_detectable_effect"] / row["baseline_mean"]
+    assert f"would show a true difference of {percent(share)} or more with 80 % power" in row["sentence"]
+
+
+def test_many_contrasts_need_more_than_one() -> None:
+    """The same two arms: certain as the only contrast, undecided as one of twenty."""
+    arms = {"b": list(BASE), "t": list(BASE + 0.008 + NOISE[::-1])}
+    arms |= {f"x{k}": list(BASE + (0.3 + 0.01 * k) * NOISE[::-1]) for k in range(19)}
+    alone = contrast(runs(arms), [("t", "b")], margin=0.001).iloc[0]
+    among = contrast(runs(arms), [("t", "b"), *((f"x{k}", "b") for k in range(19))], margin=0.001).iloc[0]
+    assert alone["p_paired"] == among["p_paired"] < 0.05 < among["p_holm"]
+    assert (alone["verdict"], among["verdict"]) == ("worse", "undecided")
+
+
+def test_equivalence_in_a_family_needs_the_adjusted_p() -> None:
+    arms = {"b": list(BASE), "t": list(BASE + 0.5 * NOISE[::-1]), "x": list(BASE + 20 * NOISE[::-1])}
+    table = contrast(runs(arms), [("t", "b"), ("x", "b")], margin=0.0082).set_index("treatment")
+    assert (
+        table.loc["t", "p_tost"]
+        < table.loc["t", "p_tost_holm"]
+        == pytest.approx(2 * table.loc["t", "p_tost"])
+    )
+
+
+def test_the_record_in_words() -> None:
+    rows = contrast(record(), [("adversarial", "none"), ("random", "none")], margin=0.05)["sentence"]
+    assert rows[0].startswith(
+        "adversarial is worse than none in validation MSE, but by less than the margin of ±5 %"
+    )
+    assert "0.00978 against 0.00969, +0.873 %" in rows[0] and "10 pairs of seeds" in rows[0]
+    assert rows[1].startswith("random and none do not differ in validation MSE beyond the margin of ±5 %")
+
+
+def summary_row(mean: float, sd: float, n: int, evaluation: float = 0.0, affine_se: float = 0.0) -> dict:
+    row = dict.fromkeys(columns.SUMMARY, NAN) | {"metric": "mse_id", "variant": f"at{mean:g}", "affine": 1.0}
+    row |= {"n_diverged": 0, "n": n, "mean": mean, "sd": sd, "distance_to_affine": mean - 1.0}
+    return row | {"evaluation_variance": evaluation, "affine_se": affine_se}
+
+
+def standing(*args, **kwargs) -> str:
+    return affine_standing(pd.DataFrame([summary_row(*args, **kwargs)])).iloc[0]
+
+
+def test_standing_to_the_affine_line() -> None:
+    assert standing(1.1, 0.02, 5) == "above"
+    assert standing(0.9, 0.02, 5) == "below"
+    assert standing(1.01, 0.02, 5) == "indistinguishable"
+    assert standing(1.1, 0.02, 5, evaluation=0.05**2) == "indistinguishable"
+    assert standing(1.1, 0.02, 5, affine_se=0.05) == "indistinguishable"
+    assert standing(1.1, NAN, 1) == "unknown"
+    assert standing(1.1, 0.0, 5) == "unknown"
+
+
+def test_more_seeds_do_not_average_away_the_common_test_set() -> None:
+    assert standing(1.1, 0.02, 10_000, evaluation=0.06**2) == "indistinguishable"
+
+
+def test_standing_is_adjusted_for_the_number_of_variants() -> None:
+    rows = [summary_row(1.03, 0.02, 5), *(summary_row(1.0 + k * 1e-4, 0.02, 5) for k in range(1, 20))]
+    assert standing(1.03, 0.02, 5) == "above"
+    assert affine_standing(pd.DataFrame(rows)).iloc[0] == "indistinguishable"
+
+
+def test_certain_neighbours_do_not_make_a_doubtful_variant_certain() -> None:
+    """Controlling the share of false claims would let p = .03 pass beside ten certain ones; Holm does not."""
+    error = 0.02 / np.sqrt(5)
+    doubtful = 1 + float(stats.t.isf(0.015, 4)) * error
+    rows = [summary_row(2.0 + k, 0.02, 5) for k in range(10)]
+    rows += [summary_row(doubtful, 0.02, 5), summary_row(1.0001, 0.02, 5)]
+    assert affine_standing(pd.DataFrame(rows)).tolist() == ["above"] * 10 + ["indistinguishable"] * 2
+
+
+def test_affine_sentence_names_every_side() -> None:
+    rows = [
+        summary_row(1.2, 0.02, 5),
+        summary_row(0.8, 0.02, 5),
+        summary_row(1.001, 0.02, 5),
+        summary_row(1.3, NAN, 1),
+    ]
+    text = affine_sentence(pd.DataFrame(rows))
+    assert "at1.2 (+20.0 %) is above it" in text
+    assert "at0.8 (−20.0 %) is below it" in text
+    assert "at1.001 (+0.100 %) is not told apart" in text
+    assert "at1.3 (+30.0 %) is without a standard error" in text
+
+
+def budget(
+    left: tuple, right: tuple, left_steps: tuple | None = None, right_steps: tuple | None = None
+) -> pd.DataFrame:
+    """budget.csv of t and b: (mean, low, high) at equal compute and at equal steps."""
+    rows = []
+    for name, compute, steps, step in (
+        ("t", left, left_steps or left, 450),
+        ("b", right, right_steps or right, 1000),
+    ):
+        rows.append(["e", name, name, 3, 2.5e9, step, *compute, 1000, *steps])
+    return pd.DataFrame(rows, columns=list(columns.BUDGET))
+
+
+APART, BELOW = (2.0, 1.9, 2.1), (1.0, 0.9, 1.1)
+
+
+def test_equal_compute_claims_an_order_only_if_intervals_are_apart() -> None:
+    assert "t is lower, with intervals apart" in compute_sentence(budget(BELOW, APART), "t", "b")
+    assert "t is higher, with intervals apart" in compute_sentence(budget(APART, BELOW), "t", "b")
+    text = compute_sentence(budget((1.0, 0.8, 1.2), (1.3, 1.1, 1.5)), "t", "b")
+    assert "not told apart" in text and "lower" not in text and "the same holds" in text
+    assert "2.50 × 10⁹ multiply-adds" in text and "in 450 steps" in text and "in 1,000 steps" in text
+
+
+def test_equal_compute_says_when_equal_steps_say_otherwise() -> None:
+    text = compute_sentence(budget(APART, BELOW, BELOW, APART), "t", "b")
+    assert "t is higher, with intervals apart" in text
+    assert "at equal steps (1,000) t is lower, with intervals apart" in text
+
+
+def test_equal_compute_with_one_seed_or_without_curves() -> None:
+    text = compute_sentence(budget((1.0, NAN, NAN), (2.0, NAN, NAN)), "t", "b")
+    assert "not comparable, for want of intervals" in text and "lower" not in text
+    assert "nothing can be compared" in compute_sentence(pd.DataFrame(columns=list(columns.BUDGET)), "t", "b")
+    assert "no validated run of x" in compute_sentence(budget(BELOW, APART), "x", "b")
+
+
+def test_headline_is_three_sentences() -> None:
+    table = runs({"b": list(BASE), "t": [*(BASE[:5] * 1.2), NAN], "x": list(BASE + NOISE[::-1])})
+    ladder = pd.concat([reference(0.9, 0.001), reference(0.5, 0.001, predictor="polynomial2")])
+    lines = headline(
+        summarise(table, ladder), contrast(table, [("t", "b"), ("x", "b")]), ladder, budget(APART, BELOW)
+    )
+    assert len(lines) == 3 and all(line.endswith(".") and "nan" not in line for line in lines)
+    assert lines[0].startswith("t is worse than b") and "1 pair dropped because a run diverged" in lines[0]
+    assert "of 1 further contrast, 1 without a difference beyond the margin; 1 run diverged" in lines[0]
+    assert (
+        "b (" in lines[1] and "above it" in lines[1] and "a third coefficient would reach 0.500" in lines[1]
+    )
+    assert lines[2].startswith("At equal compute")
+
+
+@pytest.mark.parametrize(
+    "values", [{"t": [1.0], "b": [2.0]}, {"t": [NAN, NAN], "b": [1.0, 2.0]}, {"t": [NAN], "b": [NAN]}]
+)
+@pytest.mark.parametrize("comparisons", [[("t", "b")], []])
+def test_headline_of_poor_studies_claims_nothing(values: dict, comparisons: list) -> None:
+    table = runs(values)
+    empty = pd.DataFrame(columns=list(columns.BUDGET))
+    lines = headline(summarise(table, NO_REFERENCE), contrast(table, comparisons), NO_REFERENCE, empty)
+    assert len(lines) == 3
+    assert not [
+        word for word in ("better", "worse", "lower", "higher", "nan") if any(word in line for line in lines)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.00969245, "0.00969"),
+        (0.0999999, "0.100"),
+        (1234.5, "1,230"),
+        (999.9, "1,000"),
+        (-0.5, "−0.500"),
+        (0, "0"),
+        (8.5e-5, "8.50 × 10⁻⁵"),
+        (4.5612e12, "4.56 × 10¹²"),
+        (NAN, "unknown"),
+    ],
+)
+def test_number(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_wording() -> None:
+    assert percent(0.008726, signed=True) == "+0.873 %"
+    assert percent(-0.008726, signed=True) == "−0.873 %"
+    assert (p_value(0.0179), p_value(1e-9)) == ("p = 0.018", "p < 0.0001")
+    assert (count(1, "pair"), count(1200, "pair")) == ("1 pair", "1,200 pairs")
+    assert listed(["a"]) == "a" and listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(list("abcdefg")) == "a, b, c, d and 3 more"
