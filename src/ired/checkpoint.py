@@ -33,7 +33,10 @@ def save_checkpoint(
     Raises:
         UserError: the folder cannot be written; earlier checkpoints stay as they are.
     """
-    content = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
+    # Copies: two names of one tensor (weights that are not averaged) cannot be saved as they are.
+    content = save(
+        {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
+    )
     target = folder / f"step{step:09d}.safetensors"
     write_bytes(target, content)
     manifest = {

@@ -86,21 +86,27 @@ def train(
     ] = None,
 ) -> None:
     """Train one run or a pack of seeds; resumes what was interrupted, republishes what is finished."""
-    from ired.config import RunConfig
-    from ired.runs import Execution, train_and_publish
-    from ired.stopping import Stopper
-    from ired.training import pick_device, use_threads
+    from ired.cluster.drift import refuse_drift
+    from ired.cluster.fatal import remembered
 
-    if len(config) != len(run_dir):
-        raise UserError(
-            f"{len(config)} --config but {len(run_dir)} --run-dir; give one folder for each configuration"
-        )
-    stopper = Stopper(max_minutes)
-    stopper.listen()
-    use_threads(threads)
-    configs = [RunConfig.from_json(text, "--config") for text in config]
-    execution = Execution(data, state, pick_device(device), checkpoint_minutes, checkpoint_steps)
-    train_and_publish(configs, run_dir, execution, stopper)
+    # Before torch is imported: a job that cannot succeed ends in its first second.
+    refuse_drift()
+    with remembered(config, state):
+        from ired.cluster.deadline import stopper_for
+        from ired.config import RunConfig
+        from ired.runs import Execution, train_and_publish
+        from ired.training import pick_device, use_threads
+
+        if len(config) != len(run_dir):
+            raise UserError(
+                f"{len(config)} --config but {len(run_dir)} --run-dir; give one folder for each configuration"
+            )
+        stopper = stopper_for(max_minutes)
+        stopper.listen()
+        use_threads(threads)
+        configs = [RunConfig.from_json(text, "--config") for text in config]
+        execution = Execution(data, state, pick_device(device), checkpoint_minutes, checkpoint_steps)
+        train_and_publish(configs, run_dir, execution, stopper)
 
 
 @app.command()
@@ -133,6 +139,54 @@ def aggregate(
 
     spec = ExperimentSpec.model_validate_json(experiment)
     aggregate_runs(runs, reference_csv, spec, out, fingerprint)
+
+
+@app.command()
+def figure(
+    names: Annotated[list[str], typer.Argument(help="Figures to draw; docs/figures.md lists them.")],
+    tables: Annotated[Path, typer.Option(help="An experiment's folder of tables.")],
+    reference_csv: Annotated[Path, typer.Option(help="The scale's reference.csv.")],
+    published: Annotated[Path, typer.Option(help="The published figures.")],
+    out: Annotated[Path, typer.Option(help="Folder for the PDF and PNG files.")],
+) -> None:
+    """Draw figures from tables; computes nothing."""
+    from ired.figures import draw_figures
+
+    draw_figures(names, tables, out, reference_csv, published)
+
+
+@app.command()
+def report(
+    scale: Annotated[str, typer.Option(help="The scale's name, for the title.")],
+    experiments: Annotated[
+        str, typer.Option(help="Experiment -> its figures, as JSON; the first one leads.")
+    ],
+    settings: Annotated[str, typer.Option(help="The configuration to show, as JSON.")],
+    tables: Annotated[Path, typer.Option(help="The scale's folder of tables.")],
+    figures: Annotated[Path, typer.Option(help="The scale's folder of figures.")],
+    published: Annotated[Path, typer.Option(help="The published figures.")],
+    workflow: Annotated[Path, typer.Option(help="The workflow graph, an SVG.")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+) -> None:
+    """One self-contained page that opens with the answer."""
+    from ired.report import build
+    from ired.summary import opening
+
+    chosen = json.loads(experiments)
+    graph = workflow.read_text(encoding="utf-8") if workflow.exists() else None
+    headline = opening(tables, next(iter(chosen)))
+    build(tables, figures, out, scale, chosen, headline, json.loads(settings), published, graph)
+
+
+@app.command()
+def summary(
+    results: Annotated[Path, typer.Option(help="A scale's results folder.")] = Path("results/laptop"),
+    experiment: Annotated[str, typer.Option(help="Which experiment.")] = "strategies",
+) -> None:
+    """Print an experiment's answer, its table, and where the report and the figures are."""
+    from ired.summary import show
+
+    show(results, experiment)
 
 
 def main() -> None:

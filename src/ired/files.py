@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ired.errors import UserError
+from ired.errors import PassingError, UserError
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it over `target` when the block succeeds.
 
     Raises:
-        UserError: the folder cannot be written (read-only, full, missing permission).
+        PassingError: the folder cannot be written (read-only, full, missing permission).
     """
     target = Path(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -33,7 +33,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
         os.replace(temporary, target)
         _sync_folder(target.parent)
     except OSError as error:
-        raise UserError(
+        raise PassingError(
             f"cannot write {target}: {error.strerror or error}; free space or mend permissions"
         ) from error
     finally:
@@ -78,6 +78,6 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; ask Snakemake for this path to make it") from None
+        raise PassingError(f"{path} is missing; ask Snakemake for this path to make it") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); delete it and ask for it again") from error

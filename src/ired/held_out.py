@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ired.config import HeldOut
-from ired.errors import UserError
+from ired.errors import PassingError, UserError
 from ired.files import read_json, write_bytes, write_json
 from ired.matrices import Problem, draw_chunked
 from ired.rng import Streams
@@ -93,7 +93,7 @@ def read_split(path: Path, problem: Problem) -> MatrixSet:
     path = Path(path)
     cure = f"delete it and ask Snakemake for {path}"
     if not path.exists():
-        raise UserError(f"{path} is missing; ask Snakemake for it")
+        raise PassingError(f"{path} is missing; ask Snakemake for it")
     sidecar = read_json(path.with_suffix(".json"))
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sidecar.get("sha256"):

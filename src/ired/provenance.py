@@ -3,6 +3,7 @@ results."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import resource
@@ -17,7 +18,7 @@ PACKAGES = ("torch", "numpy", "scipy", "pandas", "snakemake", "ired")
 
 
 def git_state(folder: Path | None = None) -> dict[str, Any]:
-    """Commit and whether tracked files differ from it; both None outside a checkout."""
+    """Commit, whether tracked files differ from it, and a digest of how; all None outside a checkout."""
 
     def ask(*words: str) -> str | None:
         try:
@@ -28,8 +29,9 @@ def git_state(folder: Path | None = None) -> dict[str, Any]:
             return None
         return done.stdout.strip()
 
-    commit, changes = ask("rev-parse", "HEAD"), ask("status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+    commit, changes = ask("rev-parse", "HEAD"), ask("diff", "HEAD")
+    digest = hashlib.sha256(changes.encode()).hexdigest()[:16] if changes else None
+    return {"commit": commit, "dirty": None if changes is None else bool(changes), "diff": digest}
 
 
 def packages() -> dict[str, str]:
@@ -41,6 +43,12 @@ def packages() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def environment_digest() -> str:
+    """A digest of every installed distribution and its version: equal environments have equal digests."""
+    found = {f"{d.metadata['Name']}=={d.version}".lower() for d in metadata.distributions()}
+    return hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:16]
 
 
 def hardware(device: str) -> dict[str, Any]:
@@ -56,7 +64,18 @@ def hardware(device: str) -> dict[str, Any]:
     if device.startswith("cuda"):
         facts["gpu"] = torch.cuda.get_device_name(device)
         facts["cuda"] = torch.version.cuda
+        facts["driver"] = driver()
+        facts["peak_gpu_memory_mib"] = round(torch.cuda.max_memory_allocated(device) / 2**20)
     return facts
+
+
+def driver() -> str | None:
+    """The accelerator's driver, from the kernel: nvidia-smi need not be on a node."""
+    try:
+        first = Path("/proc/driver/nvidia/version").read_text().splitlines()[0]
+    except (OSError, IndexError):
+        return None
+    return first.removeprefix("NVRM version:").strip()
 
 
 def cpu_name() -> str:
@@ -86,6 +105,7 @@ def snapshot(device: str) -> dict[str, Any]:
         "argv": sys.argv,
         "git": git_state(),
         "packages": packages(),
+        "environment": environment_digest(),
         "hardware": hardware(device),
         "host": socket.gethostname(),
         "job": job(),

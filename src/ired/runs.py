@@ -3,7 +3,8 @@
 State lives outside Snakemake's declared outputs, which Snakemake deletes before every attempt:
 
     {state}/seed{seed}-{fingerprint}/result/         a finished run's files, republished when asked again
-    {state}/{pack}/checkpoints/                      of the run or pack in progress
+    {state}/seed{seed}-{fingerprint}/lock.json       who is writing it now
+    {state}/{pack}/checkpoints/, events.jsonl        of the run or pack in progress
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from safetensors.torch import save
 
-from ired.config import RunConfig, fingerprint, same_pack
+from ired.cluster.events import Events, attempts
+from ired.cluster.job import Job, JobTrainer, sweep
+from ired.config import RunConfig, same_pack
 from ired.engine import Engine
 from ired.files import atomic_path, read_json, write_bytes, write_json, write_text
+from ired.fingerprints import digest
 from ired.held_out import read_split
 from ired.progress import Progress
 from ired.provenance import snapshot
@@ -59,7 +62,7 @@ def pack_folder(state: Path, configs: Sequence[RunConfig]) -> Path:
     """Where a pack keeps its checkpoints; a pack of one is the run itself."""
     if len(configs) == 1:
         return seed_folder(state, configs[0])
-    return state / f"pack-{fingerprint(' '.join(config.fingerprint() for config in configs))}"
+    return state / f"pack-{digest(' '.join(config.fingerprint() for config in configs))}"
 
 
 def is_finished(state: Path, config: RunConfig) -> bool:
@@ -68,8 +71,9 @@ def is_finished(state: Path, config: RunConfig) -> bool:
     return metrics.exists() and read_json(metrics)["fingerprint"] == config.fingerprint()
 
 
-def train_runs(configs: Sequence[RunConfig], execution: Execution, stopper: Stopper) -> None:
+def train_runs(configs: Sequence[RunConfig], execution: Execution, job: Job) -> None:
     """Train whichever of the runs are not finished, as one pack, and keep their results in the state folder.
+    The caller holds their locks.
 
     Raises:
         Interrupted: stopped with a checkpoint.
@@ -78,23 +82,32 @@ def train_runs(configs: Sequence[RunConfig], execution: Execution, stopper: Stop
     missing = [config for config in configs if not is_finished(execution.state, config)]
     if not missing:
         return
-    shared = same_pack(missing)
     folder = pack_folder(execution.state, missing)
+    trainer, events = _trainer(missing, folder, execution, job.stopper), Events(folder)
+    with trainer.attempt(job, events):
+        trainer.run()
+        trainer.save()  # the tests below take a while, and may be cut short
+    write_results(missing, trainer, execution, attempts(events.read()))
+    shutil.rmtree(trainer.plan.folder, ignore_errors=True)
+
+
+def _trainer(
+    configs: Sequence[RunConfig], folder: Path, execution: Execution, stopper: Stopper
+) -> JobTrainer:
+    shared = same_pack(configs)
     validation = read_split(execution.data / "validation.npz", shared.problem)
-    engine = Engine(shared, tuple(config.seed for config in missing), execution.device)
-    label = f"{shared.negatives.strategy} seed {','.join(str(config.seed) for config in missing)}"
+    engine = Engine(shared, tuple(config.seed for config in configs), execution.device)
+    label = f"{shared.negatives.strategy} seed {','.join(str(config.seed) for config in configs)}"
     progress = Progress(label, shared.training.steps)
     plan = CheckpointPlan(
         folder / "checkpoints", folder.name, execution.checkpoint_minutes, execution.checkpoint_steps
     )
-    trainer = Trainer(engine, validation, plan, stopper, progress)
-    trainer.resume()
-    trainer.run()
-    write_results(missing, trainer, execution)
-    shutil.rmtree(plan.folder, ignore_errors=True)
+    return JobTrainer(engine, validation, plan, stopper, progress)
 
 
-def write_results(configs: Sequence[RunConfig], trainer: Trainer, execution: Execution) -> None:
+def write_results(
+    configs: Sequence[RunConfig], trainer: Trainer, execution: Execution, tries: list[dict[str, Any]]
+) -> None:
     """Test the reported weights and write every seed's result folder."""
     tests = _test(trainer, execution)
     flat = trainer.final_flat().detach().cpu()
@@ -113,8 +126,8 @@ def write_results(configs: Sequence[RunConfig], trainer: Trainer, execution: Exe
         write_text(folder / "config.json", config.to_json() + "\n")
         write_text(folder / "history.csv", history.to_csv(index=False))
         write_bytes(folder / "model.safetensors", save(weights))
-        write_bytes(folder / "snapshots.safetensors", save(snapshots or {"none": torch.zeros(0)}))
-        write_json(folder / "provenance.json", _provenance(trainer, execution))
+        write_bytes(folder / "snapshots.safetensors", save(snapshots))
+        write_json(folder / "provenance.json", _provenance(trainer, execution) | {"attempts": tries})
         write_json(folder / "metrics.json", _metrics(config, trainer, index, tests))
 
 
@@ -181,8 +194,13 @@ def publish(state: Path, config: RunConfig, run_dir: Path) -> None:
 def train_and_publish(
     configs: Sequence[RunConfig], run_dirs: Sequence[Path], execution: Execution, stopper: Stopper
 ) -> None:
-    """What the training command does: train what is missing, publish everything asked for."""
-    train_runs(configs, execution, stopper)
-    for config, run_dir in zip(configs, run_dirs, strict=True):
-        publish(execution.state, config, run_dir)
-        print(f"published {run_dir / 'metrics.json'}", file=sys.stderr)
+    """What the training command does: under the runs' locks, train what is missing and publish everything
+    asked for."""
+    folders = [seed_folder(execution.state, config) for config in configs]
+    job = Job(folders, stopper)
+    with job.holding():
+        sweep([*folders, *run_dirs])
+        train_runs(configs, execution, job)
+        for config, run_dir in zip(configs, run_dirs, strict=True):
+            publish(execution.state, config, run_dir)
+            print(f"published {run_dir / 'metrics.json'}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -85,9 +86,14 @@ class ResolvedStudy:
         UserError: at construction, for anything wrong in any scale, variant or experiment; before any job.
     """
 
-    def __init__(self, values: Settings, origin: str = "config.yaml") -> None:
+    def __init__(
+        self, values: Settings, origin: str = "config.yaml", known_figures: Collection[str] | None = None
+    ) -> None:
         self.study: Study = validated(Study, values, origin)
         self.origin = origin
+        for experiment in self.study.experiments.values() if known_figures is not None else ():
+            for name in experiment.figures:
+                self._check_name("figure", name, known_figures)
         self._check_name("scale", self.study.scale, self.study.scales)
         self._sweep_variants = {
             name: settings
@@ -171,6 +177,19 @@ class ResolvedStudy:
             "margin": comparison.margin,
             "alpha": comparison.alpha,
             "protocol": self.study.protocol,
+        }
+
+    def shown(self, scale: str) -> Settings:
+        """What a reader of a scale's report should see of the configuration."""
+        experiments = self.scale(scale).experiments
+        names = dict.fromkeys(
+            m.variant for experiment in experiments for m in self.members(scale, experiment)
+        )
+        return {
+            "seeds": self.scale(scale).seeds,
+            "comparison": self.study.comparison.model_dump(),
+            "runs": merged(self.study.run, self.scale(scale).run),
+            "variants": {name: self.variants[name] for name in names},
         }
 
     def _expand(self, experiment: Experiment) -> dict[str, Settings]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ired.checkpoint import load_checkpoint, save_checkpoint
 from ired.engine import Engine
-from ired.errors import UserError
+from ired.errors import PassingError
 from ired.held_out import MatrixSet
 from ired.progress import Progress
 from ired.stopping import Interrupted, Stopper
@@ -203,13 +203,13 @@ def pick_device(name: str) -> str:
     """`auto` is an accelerator where torch sees one. What torch sees decides, not the scheduler's variables.
 
     Raises:
-        UserError: cuda is asked for and torch sees none.
+        PassingError: cuda is asked for and torch sees none.
     """
     available = torch.cuda.is_available()
     if name == "auto":
         return "cuda" if available else "cpu"
     if name.startswith("cuda") and not available:
-        raise UserError(
+        raise PassingError(
             f"device {name} was asked for, but torch sees none; check driver and torch build, or ask for cpu"
         )
     return name

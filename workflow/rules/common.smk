@@ -1,9 +1,12 @@
 # Needs: config.yaml. Makes: the validated STUDY, the names that wildcards may take, and what every rule's shell begins with.
+import glob
 import json
+import os
 import shlex
 import sys
 
 from ired.errors import UserError
+from ired.figures import FIGURES
 from ired.study import ResolvedStudy
 from snakemake.exceptions import WorkflowError
 
@@ -14,7 +17,7 @@ PY = shlex.quote(sys.executable)
 shell.prefix("set -euo pipefail; export PYTHONUNBUFFERED=1; ")
 
 try:
-    STUDY = ResolvedStudy(config)
+    STUDY = ResolvedStudy(config, known_figures=list(FIGURES))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -38,6 +41,8 @@ wildcard_constraints:
     experiment="|".join(map(re.escape, STUDY.study.experiments)),
     seed=r"\d+",
     split="|".join(SPLITS),
+    figure="|".join(FIGURES),
+    where="(shipped/)?(" + "|".join(map(re.escape, STUDY.study.scales)) + ")",
 
 
 def run_json(wildcards):
@@ -54,3 +59,8 @@ def ensemble_json(wildcards):
 def held_out_sets(*splits):
     """Paths of held-out sets, as a rule's inputs."""
     return {split: f"results/{{scale}}/data/{split}.npz" for split in splits}
+
+
+def figure_paths(where, experiment):
+    """The pictures of an experiment; each PNG has its PDF beside it."""
+    return [f"results/{where}/figures/{experiment}/{figure}.png" for figure in STUDY.study.experiments[experiment].figures]

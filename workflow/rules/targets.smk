@@ -1,22 +1,65 @@
-# Needs: nothing of its own. Makes: names for groups of files; no job of these rules does any work.
+# Needs: nothing of its own. Makes: names for groups of files. No job of these rules does any work; each also prints nothing to a cluster.
 
 
 localrules:
     all,
     runs,
+    diagnostics,
+    tables,
+    figures,
+
+
+def of_scale(pattern, scale=SCALE):
+    """A pattern with {variant} and {seed}, for every run of the scale's experiments."""
+    experiments = STUDY.scale(scale).experiments
+    wanted = dict.fromkeys(run for experiment in experiments for run in STUDY.runs(scale, experiment))
+    return [pattern.format(scale=scale, variant=variant, seed=seed) for variant, seed in wanted]
+
+
+def tables_at_hand():
+    """(where, experiment) of every set of tables in this checkout: own ones of the scale, and shipped ones."""
+    folders = [f"results/{SCALE}", *sorted(glob.glob("results/shipped/*"))]
+    found = [(w, e) for w in folders for e in STUDY.study.experiments if os.path.exists(f"{w}/tables/{e}/runs.csv")]
+    return [(where.removeprefix("results/"), experiment) for where, experiment in found]
 
 
 rule all:
+    """The scale's experiments from matrices to the report."""
     default_target: True
     input:
-        [f"results/{SCALE}/runs/{v}/seed{s}/energy_profile.csv" for v, s in STUDY.runs(SCALE, "strategies")],
+        f"results/{SCALE}/report.html",
 
 
 rule runs:
     """Every trained run of the scale's experiments."""
     input:
-        [
-            f"results/{SCALE}/runs/{v}/seed{s}/metrics.json"
-            for e in STUDY.scale(SCALE).experiments
-            for v, s in STUDY.runs(SCALE, e)
-        ],
+        of_scale(f"{RUN}/metrics.json"),
+
+
+rule diagnostics:
+    """Diagnostics of every run of the scale's experiments."""
+    input:
+        of_scale(f"{RUN}/energy_profile.csv"),
+
+
+rule tables:
+    """All tables of the scale's experiments."""
+    input:
+        [f"results/{SCALE}/tables/{experiment}/runs.csv" for experiment in STUDY.scale(SCALE).experiments],
+
+
+rule figures:
+    """Every figure that tables at hand allow; trains nothing."""
+    input:
+        [path for where, experiment in tables_at_hand() for path in figure_paths(where, experiment)],
+
+
+# Every experiment by its name: `snakemake opt_steps` makes its tables and figures.
+for name in STUDY.study.experiments:
+
+    rule:
+        name:
+            name
+        localrule: True
+        input:
+            figure_paths(SCALE, name),

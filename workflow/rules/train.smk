@@ -1,5 +1,12 @@
 # Needs: the held-out sets. Makes: results/{scale}/runs/{variant}/seed{seed}/, and keeps checkpoints in results/.state/, which no rule declares,
-# because Snakemake deletes declared outputs before every attempt.
+# because Snakemake deletes declared outputs before every attempt. Nothing here is about one site: that is profiles/slurm/.
+from ired.cluster.drift import plan
+
+# What is planned goes into the environment; SLURM carries it to the jobs, which refuse a checkout that has changed since.
+try:
+    plan(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 
 rule train:
@@ -33,4 +40,6 @@ rule train:
         " --data {params.data:q}"
         " --state {params.state:q}"
         " --threads {threads}"
+        # In a SLURM job alone: how long it may run, should squeue not say.
+        " ${{SLURM_JOB_ID:+--max-minutes {resources.runtime}}}"
         " > {log:q} 2>&1"

@@ -1,0 +1,107 @@
+"""Axes of a figure: the closed-form reference lines, limits around them, readable scales."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
+from ired.figures.labels import Mark
+from ired.figures.style import INK, QUIET, power
+from ired.wording import MINUS, number
+
+REFERENCE_NAMES = {
+    "zero": "zero",
+    "mean": "mean",
+    "affine": "affine",
+    "polynomial2": "quadratic",
+    "polynomial3": "cubic",
+}
+REFERENCE_COLOUR = "#8a8a8a"
+
+
+def reference_values(reference: pd.DataFrame | None, split: str) -> dict[str, float]:
+    """Name -> MSE of the closed-form predictors that a figure may show, from reference.csv."""
+    if reference is None or reference.empty:
+        return {}
+    rows = reference[(reference["split"] == split) & reference["predictor"].isin(list(REFERENCE_NAMES))]
+    return {str(p): float(v) for p, v in zip(rows["predictor"], rows["mse"], strict=True) if np.isfinite(v)}
+
+
+def limits_with_references(low: float, high: float, values: dict[str, float]) -> tuple[float, float]:
+    """Limits that hold the data, the affine line if it is near, and no line so far that it hides the data."""
+    span = max(high - low, 0.02 * abs(high), 1e-12)
+    near = [v for v in values.values() if low - 0.6 * span < v < high + 0.6 * span]
+    affine = values.get("affine")
+    if affine is not None and low - 2 * span < affine < high + 2 * span:
+        near.append(affine)
+    low, high = min([low, *near]), max([high, *near])
+    pad = 0.07 * max(high - low, span)
+    return low - pad, high + pad
+
+
+def reference_lines(axes: Axes, values: dict[str, float], side: str = "top") -> list[Mark]:
+    """Draw the lines inside the limits and return their labels; the nearest ones outside become arrows.
+
+    Off-scale lines are named at the edge, because a reader must never think that there was no such line.
+    """
+    vertical = side == "top"
+    low, high = sorted(axes.get_xlim() if vertical else axes.get_ylim())
+    below = max((v for v in values.values() if v < low), default=None)
+    above = min((v for v in values.values() if v > high), default=None)
+    marks = []
+    for name, value in values.items():
+        strong = name == "affine"
+        colour = INK if strong else QUIET
+        text = REFERENCE_NAMES[name]
+        if low <= value <= high:
+            draw = axes.axvline if vertical else axes.axhline
+            draw(
+                value,
+                color="#444444" if strong else REFERENCE_COLOUR,
+                lw=0.9 if strong else 0.7,
+                ls=(0, (4, 2)) if strong else (0, (1, 2)),
+                zorder=0.5,
+                gid=f"reference:{name}",
+            )
+            label = f"{text}\n{number(value)}" if vertical else f"{text} {number(value)}"
+            marks.append(Mark(label, value, colour, bold=strong))
+        elif value in (below, above) or strong:
+            arrow = (
+                ("\u2190" if vertical else "\u2193") if value < low else ("\u2192" if vertical else "\u2191")
+            )
+            label = f"{arrow} {text}\n{number(value)}" if vertical else f"{arrow} {text} {number(value)}"
+            marks.append(Mark(label, low if value < low else high, colour, leader=False, bold=strong))
+    return marks
+
+
+def plain_axis(axes: Axes, which: str, label: str, ticks: int = 4) -> None:
+    """Few ticks, no offset text: a common power of ten goes into the axis label."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = axis.get_view_interval()
+    largest = max(abs(low), abs(high))
+    exponent = int(np.floor(np.log10(largest))) if largest > 0 else 0
+    exponent = 0 if -3 <= exponent <= 3 else exponent
+    axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(
+        FuncFormatter(lambda v, _: f"{round(v / 10.0**exponent, 10):g}".replace("-", MINUS))
+    )
+    unit = f" (\u00d7{power(exponent)})" if exponent else ""
+    axis.set_label_text(label + unit)
+
+
+def log_axis(axes: Axes, which: str, label: str) -> None:
+    """A log axis that has readable labels even when it spans less than a decade."""
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = axis.get_view_interval()
+    if high / low < 40:
+        candidates = [m * 10.0**e for e in range(-12, 13) for m in (1, 2, 3, 5, 7)]
+        inside = [c for c in candidates if low <= c <= high]
+        while len(inside) > 6:
+            inside = inside[::2]
+        axis.set_major_locator(FixedLocator(inside))
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.10g}" if 1e-4 <= v < 1e5 else number(v)))
+        axis.set_minor_locator(FixedLocator([]))
+    axis.set_label_text(label)

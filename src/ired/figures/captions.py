@@ -1,0 +1,76 @@
+"""Captions: the template of a figure with its facts filled in from the figure's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from ired.figures.registry import figure_spec
+from ired.wording import count, plain_percent
+
+
+def caption(name: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """The caption of one figure: n, interval, test, and what a reader needs to read the marks.
+
+    Raises:
+        UserError: no figure has that name.
+    """
+    spec = figure_spec(name)
+    return spec.caption.format_map(facts(tables, spec.tables)).strip()
+
+
+def facts(tables: Mapping[str, pd.DataFrame], own: tuple[str, ...]) -> dict[str, str]:
+    """What a template may mention. `own`: the figure's tables, from which seeds are counted first."""
+    contrasts = tables.get("contrasts", pd.DataFrame())
+    return {
+        "seeds": _seeds(tables, own),
+        "diverged": _diverged(tables),
+        "test_matrices": _largest(tables.get("runs"), "test_matrices"),
+        "conditioning_matrices": _largest(tables.get("conditioning"), "matrices"),
+        "profile_matrices": _largest(tables.get("energy_profile"), "matrices"),
+        "pairs": _span(contrasts["n_pairs"]) if len(contrasts) else "no",
+        "contrasts": _contrasts(contrasts),
+        "margin": plain_percent(float(contrasts["margin_relative"].iloc[0])) if len(contrasts) else "unset",
+    }
+
+
+def _seeds(tables: Mapping[str, pd.DataFrame], own: tuple[str, ...]) -> str:
+    """\u201cn = 5 seeds per variant\u201d, from the first of the figure's own tables that knows."""
+    for name in own:
+        table = tables.get(name, pd.DataFrame())
+        if table.empty or "variant" not in table:
+            continue
+        if "status" in table:
+            table = table[table["status"] == "finished"]
+        if "seed" in table and len(table):
+            return _per_variant(table.groupby("variant")["seed"].nunique())
+        if "n" in table and len(table):
+            return _per_variant(table["n"])
+    return "no finished run"
+
+
+def _per_variant(seeds: pd.Series) -> str:
+    return f"n = {_span(seeds)} {'seed' if seeds.max() == 1 else 'seeds'} per variant"
+
+
+def _diverged(tables: Mapping[str, pd.DataFrame]) -> str:
+    runs = tables.get("runs", pd.DataFrame())
+    lost = int((runs["status"] == "diverged").sum()) if "status" in runs else 0
+    return f" {count(lost, 'run')} diverged: counted at the axis, not averaged." if lost else ""
+
+
+def _contrasts(contrasts: pd.DataFrame) -> str:
+    return str(contrasts.groupby("metric").size().max()) if len(contrasts) else "no"
+
+
+def _span(values: pd.Series) -> str:
+    """ "5", or "3 to 5"."""
+    low, high = int(values.min()), int(values.max())
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _largest(table: pd.DataFrame | None, column: str) -> str:
+    if table is None or column not in table or table[column].isna().all():
+        return "an unknown number of"
+    return f"{int(table[column].max()):,}"

@@ -1,0 +1,128 @@
+"""The 2x2 of the released code's two defects in the descent: each fixed, or as released."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ired.figures.axes import limits_with_references, plain_axis, reference_lines, reference_values
+from ired.figures.labels import edge_labels
+from ired.figures.rows import METRICS, SPLITS, present_metrics, seed_values
+from ired.figures.style import DOUBLE, Sheet, ink, is_missing, note, shade, sheet, strategy_colour, styled
+
+Cell = tuple[bool, bool]
+
+
+@styled
+def compat_2x2(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
+    """Interaction plot of the released defects U1 (clip bound) and U2 (doubled step): fixed or released."""
+    metrics = present_metrics(summary)
+    cells = compat_cells(summary)
+    if not metrics or len(set(cells.values())) < 2:
+        return note("This experiment has no variants with U1 and U2 fixed or as released.")
+    figure, axes = sheet(1, len(metrics), DOUBLE, 2.5)
+    rows = summary[summary["variant"].isin(list(cells))]
+    for ax, metric in zip(axes[0], metrics, strict=True):
+        _compat_panel(ax, runs, rows[rows["metric"] == metric], cells, metric)
+        references = reference_values(reference, SPLITS[metric])
+        low, high = ax.get_ylim()
+        ax.set_ylim(*limits_with_references(low, high, references))
+        drawn = reference_lines(ax, references, side="right")
+        edge_labels(ax, drawn)
+        plain_axis(ax, "y", "test MSE per element")
+        ax.set_title(METRICS[metric])
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper left", ncols=2)
+    return figure
+
+
+COMPAT_STYLES = {False: ("U2 fixed", "o", "-", 0.25), True: ("U2 as released", "s", (0, (4, 1.5)), -0.25)}
+
+
+def _compat_panel(
+    ax: Axes, runs: pd.DataFrame, rows: pd.DataFrame, cells: dict[str, Cell], metric: str
+) -> None:
+    for second, (label, marker, dash, amount) in COMPAT_STYLES.items():
+        mine = rows[[cells[v][1] == second for v in rows["variant"]]]
+        if mine.empty:
+            continue
+        mine = mine.assign(x=[float(cells[v][0]) for v in mine["variant"]]).sort_values("x")
+        base = strategy_colour(mine["strategy"].iloc[0])
+        colour, shift = shade(base, amount), 0.03 * (1 if second else -1)
+        ax.plot(
+            mine["x"] + shift,
+            mine["mean"],
+            color=colour,
+            marker=marker,
+            mec=ink(colour),
+            ls=dash,
+            ms=5,
+            label=label,
+            gid="curve",
+            zorder=3,
+        )
+        row: Any  # a named tuple, whose fields the type checker cannot know
+        for row in mine.itertuples():
+            x = float(row.x) + shift
+            seeds = seed_values(runs, str(row.variant), metric)
+            side = x + (0.05 if second else -0.05)
+            ax.plot(
+                [side] * len(seeds),
+                seeds,
+                ls="",
+                marker=marker,
+                ms=2.8,
+                color=colour,
+                alpha=0.6,
+                mew=0,
+                gid="seeds",
+            )
+            if np.isfinite(row.ci_low):
+                ax.plot([x, x], [row.ci_low, row.ci_high], color=ink(colour), lw=1.6, gid="interval")
+    ax.set_xticks([0, 1], _compat_ticks(rows, cells))
+    ax.set_xlim(-0.35, 1.35)
+
+
+def _compat_ticks(rows: pd.DataFrame, cells: dict[str, Cell]) -> list[str]:
+    """The two sides of U1, with the number of diverged runs on each."""
+    names = []
+    for first, text in ((False, "U1 fixed"), (True, "U1 as released")):
+        mine = rows[[cells[v][0] == first for v in rows["variant"]]]
+        lost = int(mine["n_diverged"].sum())
+        names.append(f"{text}\n{lost} diverged" if lost else text)
+    return names
+
+
+def compat_cells(table: pd.DataFrame) -> dict[str, Cell]:
+    """Variant -> (U1 as released, U2 as released), for the variants that belong to the 2x2.
+
+    A name or level with `shared_clip` or `u1` has the first defect, with `doubled_step` or `u2` the second,
+    with `released` or `release_compat` alone both. The cell with neither is the variant of the same strategy
+    that names no defect.
+    """
+    rows = table[["variant", "strategy", "level"]].drop_duplicates("variant")
+    cells = {
+        v: _named_cell(f"{v} {'' if is_missing(lv) else lv}") for v, _, lv in rows.itertuples(index=False)
+    }
+    families = {s for v, s, _ in rows.itertuples(index=False) if cells[v] is not None}
+    for variant, strategy, _ in rows.itertuples(index=False):
+        if cells[variant] is None and strategy in families:
+            cells[variant] = (False, False)
+    return {v: c for v, c in cells.items() if c is not None}
+
+
+def _named_cell(text: str) -> Cell | None:
+    first, second = (
+        re.search(rf"(?<![a-z0-9])({names})(?![a-z0-9])(?!=(false|0))", text.lower()) is not None
+        for names in ("u1|shared_clip", "u2|doubled_step")
+    )
+    if first or second:
+        return first, second
+    if re.search(r"(?<![a-z])(fixed|repaired)", text.lower()):
+        return False, False
+    both = re.search(r"(?<![a-z])(released|release_compat)(?![a-z.])", text.lower())
+    return (True, True) if both else None

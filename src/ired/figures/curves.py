@@ -1,0 +1,229 @@
+"""Curves: validation error over training, dose-response of a sweep."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from matplotlib.transforms import offset_copy
+
+from ired.figures.axes import (
+    limits_with_references,
+    log_axis,
+    plain_axis,
+    reference_lines,
+    reference_values,
+)
+from ired.figures.labels import Mark, edge_labels
+from ired.figures.rows import METRICS, SPLITS, present_metrics, seed_values
+from ired.figures.style import (
+    DOUBLE,
+    Sheet,
+    VariantStyle,
+    ink,
+    note,
+    sheet,
+    strategy_colour,
+    styled,
+    variant_styles,
+)
+
+
+def over_seeds(table: pd.DataFrame, key: str, value: str) -> pd.DataFrame:
+    """Mean, lowest and highest of the seeds at each `key`: all that a curve with its band needs.
+
+    The band is the full range of the seeds, not an interval: it claims nothing and works from one seed on.
+    """
+    rows = table.dropna(subset=[value]) if value in table else table.iloc[:0].assign(**{value: np.nan})
+    return rows.groupby(key)[value].agg(["mean", "min", "max"])
+
+
+def band(ax: Axes, curve: pd.DataFrame, style: VariantStyle, **line: Any) -> None:
+    """A mean curve and the range of its seeds."""
+    if curve.empty:
+        return
+    ax.fill_between(curve.index, curve["min"], curve["max"], color=style.colour, alpha=0.18, lw=0, gid="band")
+    ax.plot(curve.index, curve["mean"], **{"color": style.colour, "ls": style.dash, "gid": "curve", **line})
+
+
+@styled
+def learning_curves(learning_curves: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
+    """Validation error against steps (left, where every variant ends together) and compute (right)."""
+    table = learning_curves.dropna(subset=["mse_validation"])
+    if table.empty:
+        return note("No validation error was recorded during training.")
+    styles = variant_styles(table)
+    compute, unit = (
+        ("madds", "multiply-adds") if table["madds"].notna().any() else ("seconds", "seconds of training")
+    )
+    figure, axes = sheet(1, 2, DOUBLE, max(2.9, 0.9 + 0.17 * len(styles)), sharey=True)
+    ends: dict[str, float] = {}
+    for ax, x in zip(axes[0], ("step", compute), strict=True):
+        for variant, style in styles.items():
+            # Seeds are averaged at equal steps; the compute of a step is a constant of the variant.
+            rows = table[table["variant"] == variant]
+            curve = over_seeds(rows, "step", "mse_validation")
+            if x != "step":
+                curve.index = rows.groupby("step")[x].mean().reindex(curve.index)
+            band(ax, curve, style)
+            if x == "step" and curve.index[-1] < table["step"].max():  # ended early: lead the eye to its name
+                last = curve["mean"].iloc[-1]
+                ax.plot(
+                    [curve.index[-1], table["step"].max()], [last, last], color=style.colour, lw=0.6, ls=":"
+                )
+            ends[variant] = float(curve["mean"].iloc[-1])
+    references = reference_values(reference, "id")
+    low, high = table["mse_validation"].min(), table["mse_validation"].max()
+    near = [v for v in references.values() if low / 2 < v < high * 1.3]
+    axes[0, 0].set_ylim(min([low, *near]) / 1.15, max([high, *near]) * 1.1)
+    log_axis(axes[0, 0], "y", "validation MSE per element (log)")
+    marks = [Mark(s.line if len(s.line) < 27 else s.label, ends[v], ink(s.colour)) for v, s in styles.items()]
+    edge_labels(axes[0, 0], marks)
+    edge_labels(axes[0, 1], reference_lines(axes[0, 1], references, side="right"))
+    reference_lines(axes[0, 0], references, side="right")
+    axes[0, 0].set_title("at equal steps")
+    axes[0, 1].set_title("at equal compute")
+    axes[0, 0].set_xlim(0, table["step"].max())  # curves end at the edge, beside their names
+    axes[0, 1].set_xlim(left=0)
+    for ax, label in zip(axes[0], ("training step", unit), strict=True):
+        plain_axis(ax, "x", label)
+    return figure
+
+
+# --- sweeps -----------------------------------------------------------------------------------------------
+
+
+@styled
+def sweep(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
+    """Dose-response: test error against the level of a factor; a row per factor, a column per test set."""
+    metrics = present_metrics(summary)
+    levels = summary.dropna(subset=["factor"])
+    levels = levels[levels["factor"].astype(str) != ""]
+    if not metrics or levels.empty:
+        return note("No variant of this experiment is a level of a factor.")
+    factors = list(levels["factor"].drop_duplicates())
+    plain = [v for v in summary["variant"].drop_duplicates() if v not in set(levels["variant"])]
+    figure, axes = sheet(len(factors), len(metrics), DOUBLE, 0.3 + 2.3 * len(factors), sharey="col")
+    styles = variant_styles(summary)
+    for row, factor in zip(axes, factors, strict=True):
+        rows = levels[levels["factor"] == factor]
+        for ax, metric in zip(row, metrics, strict=True):
+            _sweep_panel(ax, runs, rows[rows["metric"] == metric], metric)
+            flat = summary[(summary["metric"] == metric) & summary["variant"].isin(plain)].set_index(
+                "variant"
+            )
+            references = reference_values(reference, SPLITS[metric])
+            values = [
+                v for name in [*plain, *rows["variant"].unique()] for v in seed_values(runs, name, metric)
+            ]
+            bounds = pd.concat([rows[rows["metric"] == metric], flat])[["ci_low", "ci_high", "mean"]]
+            finite = [*values, *bounds.to_numpy(float).ravel()]
+            finite = [v for v in finite if np.isfinite(v)]
+            ax.set_ylim(*limits_with_references(min(finite), max(finite), references))
+            marks = [_flat_line(ax, flat.loc[v], styles[v]) for v in plain if v in flat.index]
+            marks += reference_lines(ax, references, side="right")
+            edge_labels(ax, [m for m in marks if m is not None])
+            plain_axis(ax, "y", "test MSE per element")
+            ax.set_title(METRICS[metric])
+    return figure
+
+
+def _sweep_panel(ax: Axes, runs: pd.DataFrame, rows: pd.DataFrame, metric: str) -> None:
+    """Every strategy's means and intervals over the levels, with the seeds behind them."""
+    where = _level_axis(ax, rows)
+    strategies = list(rows["strategy"].drop_duplicates())
+    beside = offset_copy(
+        ax.transData, cast(Sheet, ax.figure), x=5, units="points"
+    )  # the interval would cover them
+    for k, strategy in enumerate(strategies):
+        colour = strategy_colour(strategy)
+        mine = (
+            rows[rows["strategy"] == strategy]
+            .assign(x=lambda r: r["level"].astype(str).map(where))
+            .sort_values("x")
+        )
+        label = str(strategy).replace("_", " ") if len(strategies) > 1 else None
+        ax.plot(
+            mine["x"],
+            mine["mean"],
+            color=colour,
+            lw=1.1,
+            marker="os^Dv"[k % 5],
+            mec=ink(colour),
+            gid="curve",
+            label=label,
+            zorder=3,
+        )
+        for row in mine.itertuples():
+            seeds = seed_values(runs, str(row.variant), metric)
+            ax.plot(
+                [row.x] * len(seeds),
+                seeds,
+                ls="",
+                marker="o",
+                ms=2.8,
+                color=colour,
+                alpha=0.6,
+                mew=0,
+                transform=beside,
+                gid="seeds",
+            )
+            if np.isfinite(row.ci_low):
+                ax.plot([row.x] * 2, [row.ci_low, row.ci_high], color=ink(colour), lw=1.6, gid="interval")
+    if len(strategies) > 1:
+        ax.legend(loc="best")
+
+
+def _level_axis(ax: Axes, rows: pd.DataFrame) -> dict[str, float]:
+    """Scale the x-axis to the levels (log, linear, or evenly spaced) and return each level's place."""
+    texts = list(rows["level"].astype(str).drop_duplicates())
+    diverged = rows.assign(level=rows["level"].astype(str)).groupby("level")["n_diverged"].sum()
+    numbers = pd.to_numeric(pd.Series(texts), errors="coerce")
+    order = np.argsort(numbers.to_numpy()) if numbers.notna().all() else np.arange(len(texts))
+    texts = [texts[k] for k in order]
+    values = numbers.to_numpy(float)[order]
+    name = str(rows["factor"].iloc[0]).rsplit(".", 1)[-1] if len(rows) else ""
+    if numbers.notna().all() and values[0] > 0 and values[-1] / values[0] >= 8:
+        ax.set_xscale("log")
+        gaps = np.diff(np.log(values)) / np.log(values[-1] / values[0])
+        places, kind = values, " (log)"
+    else:
+        gaps = (
+            np.diff(values) / (values[-1] - values[0])
+            if numbers.notna().all() and len(values) > 1
+            else np.zeros(1)
+        )
+        places, kind = values, ""
+    if len(texts) > 1 and (not np.isfinite(gaps).all() or gaps.min() < 0.07):
+        ax.set_xscale("linear")
+        places, kind = np.arange(len(texts), dtype=float), " (evenly spaced)" if numbers.notna().all() else ""
+    lost = {t: int(diverged.get(t, 0)) for t in texts}
+    labels = [f"{_short(t)}\n{lost[t]} div." if lost[t] else _short(t) for t in texts]
+    ax.xaxis.set_major_locator(FixedLocator(list(places)))
+    ax.set_xticks(list(places), labels)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.margins(x=0.08)
+    ax.set_xlabel(f"{name}{kind}")
+    return dict(zip(texts, (float(p) for p in places), strict=True))
+
+
+def _short(level: str) -> str:
+    """`20.0` -> '20'; words wrap at their joints."""
+    try:
+        return f"{float(level):g}"
+    except ValueError:
+        return level.replace("_", "\n").replace("+", "+\n")
+
+
+def _flat_line(ax: Axes, row: pd.Series[Any], style: VariantStyle) -> Mark | None:
+    """A variant without a level (the baseline) as a horizontal line with its interval."""
+    if not np.isfinite(row["mean"]):
+        return None
+    ax.axhline(row["mean"], color=style.colour, lw=1.2, zorder=1, gid="baseline")
+    if np.isfinite(row["ci_low"]):
+        ax.axhspan(row["ci_low"], row["ci_high"], color=style.colour, alpha=0.15, lw=0, zorder=0.4)
+    return Mark(style.line, float(row["mean"]), ink(style.colour), bold=True)

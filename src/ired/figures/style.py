@@ -1,0 +1,235 @@
+"""One visual language for every figure: colours, sizes, names, numbers.
+
+A strategy has one colour everywhere; variants of a strategy share it and differ by shade, marker and dash,
+so a reader who has learnt one figure can read the next. Figures are built on `matplotlib.figure.Figure`
+directly: no pyplot, hence no global state, no backend and half the import time.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import functools
+import re
+import textwrap
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from ired.wording import SUPERSCRIPTS
+
+SINGLE, DOUBLE = 3.4, 7.0  # column widths of a two-column page, inches
+PNG_DPI = 200
+
+INK, QUIET, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
+
+# Okabe-Ito first (the study's main strategies), then Tol's muted set: both made for colour-blind readers.
+# The baseline is the neutral one: it is what every other colour is compared with.
+STRATEGY_COLOURS: dict[str, str] = {
+    "none": "#4d4d4d",
+    "random": "#0072b2",
+    "adversarial": "#d55e00",
+    "langevin": "#009e73",
+    "mixed": "#cc79a7",
+    "conditioning_aware": "#56b4e9",
+    "semi_hard": "#e69f00",
+    "on_policy": "#332288",
+    "annealed_hard": "#882255",
+    "corrected_adversarial": "#999933",
+    "replay": "#44aa99",
+}
+SPARE_COLOURS = ("#117733", "#aa4499", "#6699cc", "#004488", "#664422")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
+
+RC: Any = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs, hence the same file, everywhere
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    # Type 3 keeps text searchable; Type 42 would spend half the time of `make figures` on subsetting fonts.
+    "pdf.fonttype": 3,
+    "pdf.compression": 6,
+    "figure.dpi": PNG_DPI,  # labels are placed at the resolution they are saved at
+    "text.hinting": "no_hinting",  # glyphs as wide in the PDF as in the PNG, so that a layout fits both
+    "figure.constrained_layout.h_pad": 0.05,
+    "figure.constrained_layout.w_pad": 0.05,
+}
+
+
+class Sheet(Figure):
+    """A figure that places its direct labels once the layout is known."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pending: list[Callable[[], None]] = []
+
+    def settle(self) -> None:
+        """Run the layout, move the labels to where they do not overlap, then freeze the layout.
+
+        Frozen, because saving would otherwise lay out again around the moved labels and shift them.
+        """
+        self.draw_without_rendering()
+        self.draw_without_rendering()  # the first pass measures tick labels of the limits before the layout
+        for place in self.pending:
+            place()
+        self.pending.clear()
+        self.set_layout_engine("none")
+
+
+P = ParamSpec("P")
+
+
+def styled(draw: Callable[P, Sheet]) -> Callable[P, Figure]:
+    """Draw under this style, then settle the labels; the caller's rcParams stay as they were."""
+
+    @functools.wraps(draw)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(RC):
+            sheet = draw(*args, **kwargs)
+            sheet.settle()
+        return sheet
+
+    return wrapper
+
+
+def sheet(
+    rows: int, columns: int, width: float, height: float, **subplots: Any
+) -> tuple[Sheet, np.ndarray[Any, np.dtype[Any]]]:
+    """A figure of `width` x `height` inches and its (rows, columns) array of axes."""
+    figure = Sheet(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
+
+
+def note(message: str, width: float = DOUBLE, height: float = 1.2) -> Sheet:
+    """The figure of a table without the rows it needs: it says so, and the pipeline still has its file."""
+    figure, axes = sheet(1, 1, width, height)
+    axes[0, 0].set_axis_off()
+    text = textwrap.fill(message, 95)
+    axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", color=QUIET, fontsize=8)
+    return figure
+
+
+def strategy_colour(strategy: object) -> str:
+    """The colour of a strategy; an unknown name gets a spare one, always the same for the same name."""
+    name = "none" if is_missing(strategy) else str(strategy)
+    if name in STRATEGY_COLOURS:
+        return STRATEGY_COLOURS[name]
+    return SPARE_COLOURS[zlib.crc32(name.encode()) % len(SPARE_COLOURS)]
+
+
+def shade(colour: str, amount: float) -> str:
+    """Mix with white (amount > 0) or black (amount < 0)."""
+    target = 1.0 if amount > 0 else 0.0
+    red, green, blue = ((1 - abs(amount)) * c + abs(amount) * target for c in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def ink(colour: str) -> str:
+    """The colour, dark enough to read as text on white (lightness at most 0.36)."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(colour))
+    return to_hex(colorsys.hls_to_rgb(hue, min(lightness, 0.36 if saturation < 0.9 else 0.33), saturation))
+
+
+@dataclass(frozen=True)
+class VariantStyle:
+    """How one variant looks in every figure of an experiment."""
+
+    label: str
+    colour: str
+    marker: str
+    dash: Any
+
+    @property
+    def line(self) -> str:
+        """The label on one line."""
+        return self.label.replace("_\n", "_").replace("\n", " ")
+
+
+def variant_styles(table: pd.DataFrame) -> dict[str, VariantStyle]:
+    """Style per variant, in the table's order (which is the configuration's)."""
+    pairs = table[["variant", "strategy"]].drop_duplicates("variant")
+    families = pairs["strategy"].where(pairs["strategy"].notna(), "none").astype(str)
+    styles = {}
+    for variant, family in zip(pairs["variant"].astype(str), families, strict=True):
+        family_names = [v for v, f in zip(pairs["variant"].astype(str), families, strict=True) if f == family]
+        k = family_names.index(variant)
+        first = list(families.drop_duplicates()).index(family)
+        styles[variant] = VariantStyle(
+            label=variant_label(variant, family),
+            colour=shade(strategy_colour(family), _variant_shade(variant, family, family_names)),
+            marker=MARKERS[(first + k) % len(MARKERS)],
+            dash=DASHES[k % len(DASHES)],
+        )
+    return styles
+
+
+def _variant_shade(variant: str, family: str, names: list[str]) -> float:
+    """0 for the variant that is the strategy itself; the others run from light to dark in configured order.
+
+    So the levels of a sweep read as a ramp, and the plain variant looks the same in every experiment.
+    """
+    others = [name for name in names if name != family]
+    if variant == family or len(names) == 1:
+        return 0.0
+    if len(others) == 1:
+        return -0.4
+    return 0.45 - 0.9 * others.index(variant) / (len(others) - 1)
+
+
+def variant_label(variant: object, strategy: object = "", width: int = 22) -> str:
+    """`adversarial_opt_steps=10` -> 'adversarial' over 'opt_steps=10'; long names wrap, none is cut."""
+    name, family = str(variant), str(strategy)
+    parts = [name]
+    if name.startswith(f"{family}_") and len(name) > 14:
+        parts = [family, name[len(family) + 1 :]]
+    # A name with "=" holds a key of the configuration, which keeps its underscores.
+    parts = [part if "=" in part else part.replace("_", " ") for part in parts]
+    return "\n".join(line for part in parts for line in _wrap(part, width))
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Break at spaces and after underscores, elsewhere only where a single word is too long."""
+    lines = [""]
+    for word in re.findall(r"[^ _]*[ _]?", text):
+        if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+    return [piece for line in lines for piece in textwrap.wrap(line.rstrip(), width) or [""]]
+
+
+def is_missing(value: object) -> bool:
+    """True for an empty cell."""
+    return value is None or value == "" or (isinstance(value, float) and np.isnan(value))
+
+
+def power(exponent: int) -> str:
+    """10 to an integer, with a superscript."""
+    return "10" + str(exponent).translate(SUPERSCRIPTS)

@@ -1,0 +1,126 @@
+"""Gather what the pipeline wrote for one scale and render the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ired.figures.captions import caption
+from ired.figures.output import read_table
+from ired.figures.registry import figure_spec
+from ired.files import read_json
+from ired.report import tables as shown
+from ired.report.render import Picture, Section, Table, render
+
+RANKED = "Click a heading to sort."
+NOTES = {
+    "contrasts": """Difference: treatment minus baseline, so negative is better. P(improvement): share of
+        pairs in which the treatment has the lower error. Detectable: the smallest true difference that this
+        number of pairs finds with 80 % power.""",
+    "summary": """Minus affine: distance of the mean to the error of the best affine map of the input; below
+        zero is better than that line.""",
+}
+
+
+def build(
+    tables_dir: Path,
+    figures_dir: Path,
+    out: Path,
+    scale: str,
+    experiments: Mapping[str, Sequence[str]],
+    headline: Sequence[str],
+    config: Mapping[str, Any],
+    published: Path | None = None,
+    workflow_svg: str | None = None,
+) -> Path:
+    """Write the page of one scale to `out`.
+
+    `tables_dir` holds reference.csv and a folder per experiment, `figures_dir` a folder of PNGs per
+    experiment; `experiments` maps each experiment to the names of its figures, in the order of the page.
+
+    Raises:
+        UserError: a table or a figure is missing or broken; the message names the path.
+    """
+    reference = read_table(tables_dir / "reference.csv")
+    extra = {"reference": reference}
+    if published is not None:
+        extra["published"] = read_table(published)
+    sections = [
+        experiment_section(name, tables_dir / name, figures_dir / name, figures, extra)
+        for name, figures in experiments.items()
+    ]
+    ladder = shown.table("Closed-form predictors on the test sets", reference, shown.REFERENCE, RANKED)
+    sections.append(Section("What a line through the data gives", tables=[ladder]))
+    found = {name: tables_dir / name / "provenance.json" for name in experiments}
+    provenance = shared_provenance({name: read_json(path) for name, path in found.items() if path.exists()})
+    return render(out, scale, sections, headline, config, provenance, workflow_svg)
+
+
+def shared_provenance(by_experiment: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What all experiments agree on once, the rest under the experiment's name."""
+    if len(by_experiment) < 2:
+        return {key: value for facts in by_experiment.values() for key, value in facts.items()}
+    first, *others = by_experiment.values()
+    shared = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
+    own = {
+        name: {key: value for key, value in facts.items() if key not in shared}
+        for name, facts in by_experiment.items()
+    }
+    return {**shared, **{name: facts for name, facts in own.items() if facts}}
+
+
+def experiment_section(
+    name: str, folder: Path, pictures: Path, figures: Sequence[str], extra: Mapping[str, pd.DataFrame]
+) -> Section:
+    """One experiment: the sentences of its contrasts, its figures, its tables.
+
+    Raises:
+        UserError: a table or a figure is missing or broken, or a figure's name is unknown.
+    """
+    wanted = {"runs", "summary", "contrasts", "budget"}
+    wanted |= {table for figure in figures for table in figure_spec(figure).tables}
+    tables = {
+        table: read_table(folder / f"{table}.csv") for table in sorted(wanted - set(extra) - {"published"})
+    }
+    tables |= extra
+    return Section(
+        title=name.replace("_", " "),
+        sentences=sentences(tables["contrasts"]),
+        pictures=[picture(figure, pictures, tables) for figure in figures],
+        tables=experiment_tables(tables),
+    )
+
+
+def sentences(contrasts: pd.DataFrame, most: int = 6) -> list[str]:
+    """What the contrasts of the in-distribution error say, the primary one first; the table has all."""
+    if contrasts.empty or "sentence" not in contrasts:
+        return []
+    rows = contrasts[contrasts["metric"] == contrasts["metric"].iloc[0]].dropna(subset=["sentence"])
+    rows = rows.sort_values("primary", ascending=False, kind="stable")
+    return [str(sentence) for sentence in rows["sentence"].head(most)]
+
+
+def picture(figure: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -> Picture:
+    """A figure with its caption; its alternative text is the title and the caption's first sentence."""
+    spec, words = figure_spec(figure), caption(figure, tables)
+    return Picture(
+        figure, spec.title, folder / f"{figure}.png", words, f"{spec.title}. {words.split('. ')[0]}."
+    )
+
+
+def experiment_tables(tables: Mapping[str, pd.DataFrame]) -> list[Table]:
+    """The tables that a reader may want to sort; those by noise level stay in their files."""
+    kinds = (
+        ("summary", "Variants", shown.SUMMARY),
+        ("contrasts", "Paired contrasts", shown.CONTRASTS),
+        ("budget", "Equal compute and equal steps", shown.BUDGET),
+        ("runs", "Runs", shown.RUNS),
+    )
+    return [
+        shown.table(title, tables[name], columns, " ".join(f"{NOTES.get(name, '')} {RANKED}".split()))
+        for name, title, columns in kinds
+        if name in tables and len(tables[name])
+    ]

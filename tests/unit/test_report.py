@@ -1,0 +1,188 @@
+"""The report as a document: what it opens with, that it holds everything and asks the network for nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ired.errors import UserError
+from ired.report import Picture, Section, render
+from ired.report.build import experiment_tables, shared_provenance
+from ired.report.render import flatten
+from ired.report.tables import interval, p, real, share
+from synthetic_report import EXPERIMENTS, HEADLINE, build_report
+from synthetic_tables import make_tables
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, the text, and whether every tag that opens also closes."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(source)
+        assert self._open == [], self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, tag
+
+    def handle_data(self, data: str) -> None:
+        if not self._open or self._open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return build_report(tmp_path_factory.mktemp("results")).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(source: str) -> Page:
+    return Page(source)
+
+
+def test_it_opens_with_the_answer(page: Page) -> None:
+    places = [page.text.index(sentence) for sentence in HEADLINE]
+    assert places == sorted(places)
+    assert places[-1] < page.text.index("Test error of every strategy")
+
+
+def test_every_figure_has_a_picture_a_caption_and_words_for_it(page: Page) -> None:
+    images = page.all("img")
+    assert len(images) == sum(map(len, EXPERIMENTS.values())) + 1  # the workflow graph
+    assert all(len(image["alt"] or "") > 15 for image in images)
+    assert all(int(image["width"] or 0) > 300 for image in images[:-1])
+    assert len(page.all("figcaption")) == len(page.all("figure")) == len(images) - 1
+    assert "n = 5 seeds per variant" in page.text
+
+
+def test_it_asks_the_network_for_nothing(page: Page, source: str) -> None:
+    for _, attributes in page.tags:
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            assert re.match(r"data:|#|$", attributes.get(name) or ""), (name, attributes[name])
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", source.split("<body>")[0])
+    policy = next(m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in (policy or "")
+
+
+def test_tables_are_accessible_and_sortable(page: Page) -> None:
+    headings = [th for th in page.all("th") if th.get("scope") == "col"]
+    assert headings and all(th["aria-sort"] == "none" for th in headings)
+    assert len(page.all("button")) == len(headings)
+    assert all(th.get("scope") in ("row", "col") for th in page.all("th"))
+    assert all(re.fullmatch(r"[^<]*", td.get("data-sort") or "") for td in page.all("td"))
+    boxes = [
+        div for div in page.all("div") if (div.get("class") or "").split()[:1] in (["scroll"], ["frame"])
+    ]
+    assert all(div["tabindex"] == "0" and div["role"] == "region" for div in boxes)
+
+
+def test_anchors_exist_once_and_are_reached(page: Page) -> None:
+    names = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
+    assert len(names) == len(set(names))
+    targets = [link["href"] or "" for link in page.all("a")]
+    assert {target.removeprefix("#") for target in targets} <= set(names)
+    assert {"main", "opt-steps", "configuration", "provenance", "workflow"} <= set(names)
+
+
+def test_it_shows_configuration_provenance_and_workflow(page: Page) -> None:
+    assert '"batch_size": 256' in page.text
+    assert "0123456789abcdef" in page.text and "packages.torch" in page.text
+    assert page.all("img")[-1]["src"].startswith("data:image/svg+xml")  # type: ignore[union-attr]
+
+
+def test_text_is_escaped(tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    render(
+        out,
+        "laptop",
+        [Section("<b>x</b>", ["1 < 2 & 3"])],
+        ["<script>alert(1)</script>"],
+        {"a": "</pre>"},
+        {},
+    )
+    parsed = Page(out.read_text(encoding="utf-8"))
+    assert (
+        "<script>alert(1)</script>" in parsed.text and "1 < 2 & 3" in parsed.text and "</pre>" in parsed.text
+    )
+    assert len(parsed.all("script")) == 1
+
+
+def test_a_missing_or_broken_picture_is_told(tmp_path: Path) -> None:
+    picture = Picture("budget", "Budget", tmp_path / "budget.png", "caption")
+    with pytest.raises(UserError, match=r"budget\.png is missing"):
+        render(tmp_path / "report.html", "laptop", [Section("main", pictures=[picture])], [], {}, {})
+    picture.path.write_bytes(b"not a picture")
+    with pytest.raises(UserError, match="is not a PNG"):
+        render(tmp_path / "report.html", "laptop", [Section("main", pictures=[picture])], [], {}, {})
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_missing_table_is_told(tmp_path: Path) -> None:
+    build_report(tmp_path)
+    shutil.rmtree(tmp_path / "laptop" / "tables" / "main")
+    with pytest.raises(UserError, match=r"tables/main/budget\.csv is missing"):
+        build_report(tmp_path, prepare=False)
+
+
+def test_building_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    first = build_report(tmp_path).read_bytes()
+    assert build_report(tmp_path, prepare=False).read_bytes() == first
+
+
+def test_cells() -> None:
+    assert (real(0.0305).text, real(0.0305).sort) == ("0.0305", 0.0305)
+    assert real(float("nan")).text == "–" and real(float("nan")).sort == ""
+    assert interval((0.1, 0.25)).text == "0.100 to 0.250"
+    assert share(-0.0087).text == "−0.870 %"
+    assert (p(0.00001).text, p(0.018).text) == ("< 0.0001", "0.018")
+
+
+def test_empty_columns_are_left_out() -> None:
+    tables = make_tables()
+    tables["runs"]["train_seconds"] = float("nan")
+    headings = {table.title: table.headings for table in experiment_tables(tables)}
+    assert "train seconds" not in headings["Runs"] and "seed" in headings["Runs"]
+    assert "Paired contrasts" not in {t.title for t in experiment_tables({"contrasts": pd.DataFrame()})}
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        ({"a": {"b": 1, "c": None}}, [("a.b", "1"), ("a.c", "unknown")]),
+        ({"a": [{"b": True}, {"b": False}]}, [("a.1.b", "yes"), ("a.2.b", "no")]),
+        ({"a": ["x", "y"], "z": []}, [("a", "x, y"), ("z", "none")]),
+    ],
+)
+def test_provenance_becomes_rows(value: dict[str, Any], rows: list[tuple[str, str]]) -> None:
+    assert flatten(value) == rows
+
+
+def test_what_experiments_share_is_said_once() -> None:
+    facts = {"one": {"commit": "a", "seconds": 1}, "two": {"commit": "a", "seconds": 2}}
+    assert shared_provenance(facts) == {"commit": "a", "one": {"seconds": 1}, "two": {"seconds": 2}}
+    assert shared_provenance({"one": {"commit": "a"}}) == {"commit": "a"}
+    assert json.dumps(shared_provenance({})) == "{}"
