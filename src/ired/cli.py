@@ -80,7 +80,9 @@ def train(
     device: Device = "auto",
     threads: Threads = None,
     max_minutes: Annotated[float | None, typer.Option(help="Stop with a checkpoint after this time.")] = None,
-    checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints.")] = 5.0,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(min=0, envvar="IRED_CHECKPOINT_MINUTES", help="Minutes between checkpoints.")
+    ] = 5.0,
     checkpoint_steps: Annotated[
         int | None, typer.Option(min=1, help="Steps between checkpoints, beside the minutes.")
     ] = None,

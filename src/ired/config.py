@@ -103,6 +103,14 @@ class RunConfig(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _contrast_acts_somewhere(self) -> RunConfig:
+        if self.contrast is not None and not self.contrast.acts_at(self.schedule.timesteps):
+            raise ValueError(
+                f"contrast.timestep_range holds none of the {self.schedule.timesteps} noise levels; widen it"
+            )
+        return self
+
     @property
     def pack(self) -> RunConfig:
         """The configuration without its seed: seeds of one pack must agree on it."""

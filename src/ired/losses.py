@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -37,6 +37,16 @@ class Warmup(Strict):
         return self.max_weight * min(1.0, step / self.warmup_steps)
 
 
+def _weight_kind(value: object) -> str:
+    """Tells the two forms of a weight apart, so that a mistake in one is not reported as one in the other."""
+    return "warmup" if isinstance(value, dict | Warmup) else "number"
+
+
+Weight = Annotated[
+    Annotated[NonNegative, Tag("number")] | Annotated[Warmup, Tag("warmup")], Discriminator(_weight_kind)
+]
+
+
 class Regulariser(Strict):
     """A penalty on squared energies (`energy`, as in the record) or on the squared gap; energy_reg_weight."""
 
@@ -57,7 +67,7 @@ class Contrast(Strict):
     (energy_loss_timestep_range)."""
 
     loss: Literal["nce", "cd"] = "nce"
-    weight: NonNegative | Warmup = 0.5
+    weight: Weight = 0.5
     logits: Literal["energy", "energy_over_sigma"] = "energy"
     regulariser: Regulariser | None = None
     filter: NegativeFilter | None = None
@@ -68,7 +78,7 @@ class Contrast(Strict):
     def _range_from_list(cls, value: object) -> object:
         """YAML and JSON have lists, not tuples."""
         if isinstance(value, dict) and isinstance(value.get("timestep_range"), list):
-            return value | {"timestep_range": tuple(float(v) for v in value["timestep_range"])}
+            return value | {"timestep_range": tuple(value["timestep_range"])}
         return value
 
     @model_validator(mode="after")
@@ -76,6 +86,11 @@ class Contrast(Strict):
         if self.timestep_range is not None and self.timestep_range[0] >= self.timestep_range[1]:
             raise ValueError("timestep_range must rise, e.g. [0.2, 0.8]")
         return self
+
+    def acts_at(self, levels: int) -> list[int]:
+        """The noise levels, of so many, that the energy term acts on."""
+        low, high = self.timestep_range or (0.0, 1.0)
+        return [t for t in range(levels) if low <= t / (levels - 1) <= high]
 
     def weight_at(self, step: int) -> float:
         """The energy term's weight at a training step."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -48,15 +50,56 @@ def test_gradient_equals_central_differences(kind: str) -> None:
         torch.testing.assert_close(gradient[..., k], slope, rtol=1e-6, atol=1e-7)
 
 
-def test_gradient_equals_vmap_of_the_single_sample_gradient(kind: str) -> None:
-    network, weights, condition, y, t = problem(kind, 1, 5)
+def plain_mlp(w: dict[str, Tensor], condition: Tensor, y: Tensor, t: Tensor) -> Tensor:
+    """The reference energy of one sample in the library's own layers: nothing shared with the package."""
+    half = SETTINGS["mlp"].time_features // 2
+    phase = t * torch.exp(-math.log(10000) / (half - 1) * torch.arange(half, dtype=y.dtype))
 
-    def single(a: Tensor, point: Tensor, level: Tensor) -> Tensor:
-        return network.prepare(weights, a[None, None], level[None, None]).energy(point[None, None])[0, 0]
+    def layer(name: str, x: Tensor) -> Tensor:
+        return torch.nn.functional.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
 
-    each = [torch.func.grad(single, argnums=1)(condition[0, i], y[0, i], t[0, i]) for i in range(5)]
-    _, gradient = network.prepare(weights, condition, t).energy_and_gradient(y)
-    torch.testing.assert_close(gradient[0], torch.stack(each))
+    embedding = torch.cat([phase.sin(), phase.cos()]).float().to(y.dtype)
+    embedding = layer("time_mlp.3", torch.nn.functional.gelu(layer("time_mlp.1", embedding)))
+    h = torch.nn.functional.silu(layer("fc1", torch.cat([condition, y])))
+    for name in ("fc2", "fc3"):
+        gain, shift = layer(f"t_map_{name}", embedding).chunk(2)
+        h = torch.nn.functional.silu(layer(name, h) * (gain + 1) + shift)
+    return layer("fc4", h).square().sum()
+
+
+def test_mlp_equals_vmap_of_the_single_sample_and_its_gradient() -> None:
+    network, weights, condition, y, t = problem("mlp", 1, 5)
+    one = {name: value[0] for name, value in weights.items()}
+    single = torch.func.vmap(torch.func.grad_and_value(plain_mlp, argnums=2), in_dims=(None, 0, 0, 0))
+    gradients, values = single(one, condition[0], y[0], t[0])
+    value, gradient = network.prepare(weights, condition, t).energy_and_gradient(y)
+    torch.testing.assert_close(value[0], values)
+    torch.testing.assert_close(gradient[0], gradients)
+
+
+@pytest.mark.parametrize("terms", ["energy", "gradient", "both", "energy alone"])
+def test_mlp_weight_derivatives_equal_double_backward_through_a_library(terms: str) -> None:
+    """Every weight's derivative of a loss of energies, of energy gradients, and of both."""
+    network, weights, condition, y, t = problem("mlp", 1, 6)
+    noise = torch.randn(y.shape, generator=generator(3), dtype=y.dtype)
+
+    def loss(value: Tensor, gradient: Tensor) -> Tensor:
+        parts = {"energy": value.square().mean(), "gradient": (gradient - noise).square().mean()}
+        parts["both"] = parts["energy"] + parts["gradient"]
+        return parts[terms.split()[0]]
+
+    ours = {name: value.clone().requires_grad_() for name, value in weights.items()}
+    prepared = network.prepare(ours, condition, t)
+    if terms == "energy alone":
+        loss(prepared.energy(y), noise).backward()
+    else:
+        loss(*prepared.energy_and_gradient(y)).backward()
+    theirs = {name: value[0].clone().requires_grad_() for name, value in weights.items()}
+    single = torch.func.vmap(torch.func.grad_and_value(plain_mlp, argnums=2), in_dims=(None, 0, 0, 0))
+    gradients, values = single(theirs, condition[0], y[0], t[0])
+    loss(values[None], gradients[None]).backward()
+    for name in weights:
+        torch.testing.assert_close(ours[name].grad[0], theirs[name].grad, msg=name, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 256])

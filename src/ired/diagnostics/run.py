@@ -111,6 +111,8 @@ class Level:
             with torch.no_grad():
                 profile["energy_positive"] = self.energy.energy(self.batch.positive).mean().item()
         else:
+            # No snapshot keeps a replay buffer: its chains start fresh here, at every level.
+            self.engine.strategy.load_state({})
             with torch.no_grad():
                 proposal = self.engine.strategy.propose(self.energy, self.batch, self.engine.streams)
             samples["negative"] = proposal.negative

@@ -20,9 +20,14 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.autograd import Function
-from torch.nn.functional import gelu, silu
+from torch.nn.functional import gelu
 
+from ired.energy.mlp_derivatives import (
+    MlpEnergyAndGradientFunction,
+    MlpEnergyFunction,
+    plain_energy,
+    plain_energy_and_gradient,
+)
 from ired.strict import Count, Strict
 
 Weights = dict[str, Tensor]
@@ -34,26 +39,6 @@ class MlpNetwork(Strict):
     kind: Literal["mlp"] = "mlp"
     hidden: Count = 512
     time_features: Annotated[int, Field(ge=4, multiple_of=2)] = 128
-
-
-class _SwishSlope(Function):
-    """g swish'(u), differentiable by both: one kernel forward, where plain operations would take six."""
-
-    @staticmethod
-    def forward(ctx, g: Tensor, u: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(g, u)
-        return torch.ops.aten.silu_backward(g, u)
-
-    @staticmethod
-    def backward(ctx, cotangent: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[no-untyped-def]
-        g, u = ctx.saved_tensors
-        s = torch.sigmoid(u)
-        # swish''(u) = s (1 - s) (2 + u (1 - 2 s)), built in place.
-        curvature = torch.sub(1, s, alpha=2).mul_(u).add_(2).mul_(s).mul_(1 - s)
-        return torch.ops.aten.silu_backward(cotangent, u), curvature.mul_(g).mul_(cotangent)
-
-
-_swish_slope = _SwishSlope.apply
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -101,31 +86,31 @@ class MlpEnergy:
         return weights
 
     def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedMlp:
-        """The matrix's share of the first layer and each sample's gains and shifts, computed once for all
+        """The matrix's share of the first layer and each sample's gains and shifts, once for all
         evaluations."""
         d = self.dimension
         features = self._features.to(condition).expand(condition.shape[0], -1, -1)
         embedding = _linear(features, weights["time_mlp.1.weight"], weights["time_mlp.1.bias"])
         embedding = _linear(gelu(embedding), weights["time_mlp.3.weight"], weights["time_mlp.3.bias"])
-        level = torch.nn.functional.one_hot(t, self.levels).to(condition)
-        gains, shifts = [], []
+        table = []
         for layer in ("fc2", "fc3"):
-            table = _linear(embedding, weights[f"t_map_{layer}.weight"], weights[f"t_map_{layer}.bias"])
-            gain, shift = table.chunk(2, -1)
+            both = _linear(embedding, weights[f"t_map_{layer}.weight"], weights[f"t_map_{layer}.bias"])
+            gain, shift = both.chunk(2, -1)
             gain = gain + 1
-            # (x + b) gain + shift = x gain + (b gain + shift): the layer's bias joins the table of T rows,
-            # not the batch.
-            shift = torch.addcmul(shift, weights[f"{layer}.bias"][:, None], gain)
-            # A product with a one-hot matrix instead of an index: its derivative is a product too, not a
-            # scatter.
-            gains.append(torch.bmm(level, gain))
-            shifts.append(torch.bmm(level, shift))
+            # (x + b) gain + shift = x gain + (b gain + shift): the layer's bias joins the table of T rows.
+            table += [gain, torch.addcmul(shift, weights[f"{layer}.bias"][:, None], gain)]
+        # A product with a one-hot matrix instead of an index: its derivative is a product too, not a scatter.
+        level = torch.nn.functional.one_hot(t, self.levels).to(condition)
         first = weights["fc1.weight"]
         return PreparedMlp(
             matrix_share=_linear(condition, first[..., :d], weights["fc1.bias"]),
-            w1=first[..., d:], w2=weights["fc2.weight"], w3=weights["fc3.weight"], w4=weights["fc4.weight"],
-            b4=weights["fc4.bias"], gain2=gains[0], shift2=shifts[0], gain3=gains[1], shift3=shifts[1],
-        )  # fmt: skip
+            film=torch.bmm(level, torch.cat(table, -1)),
+            w1=first[..., d:],
+            w2=weights["fc2.weight"],
+            w3=weights["fc3.weight"],
+            w4=weights["fc4.weight"],
+            b4=weights["fc4.bias"],
+        )
 
     def multiply_adds(self) -> tuple[int, int]:
         """Matrix products of one sample: forward, and the closed-form gradient's way back (the same layers
@@ -141,34 +126,31 @@ class MlpEnergy:
 
 @dataclass(frozen=True)
 class PreparedMlp:
-    """The reference energy at fixed weights, matrices and noise levels; see `energy.PreparedEnergy`."""
+    """The reference energy at fixed weights, matrices and noise levels; see `energy.PreparedEnergy`.
+
+    matrix_share: (S, B, H). film: gain2, shift2, gain3, shift3 side by side, (S, B, 4 H). w1: the columns of
+    the first layer that see y.
+    """
 
     matrix_share: Tensor
+    film: Tensor
     w1: Tensor
     w2: Tensor
     w3: Tensor
     w4: Tensor
     b4: Tensor
-    gain2: Tensor
-    shift2: Tensor
-    gain3: Tensor
-    shift3: Tensor
 
-    def _forward(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The three pre-activations (S, B, H) and the output (S, B, D)."""
-        u1 = torch.baddbmm(self.matrix_share, y, self.w1.mT)
-        u2 = torch.addcmul(self.shift2, torch.bmm(silu(u1), self.w2.mT), self.gain2)
-        u3 = torch.addcmul(self.shift3, torch.bmm(silu(u2), self.w3.mT), self.gain3)
-        return u1, u2, u3, _linear(silu(u3), self.w4, self.b4)
+    def _operands(self) -> tuple[Tensor, ...]:
+        return self.matrix_share, self.film, self.w1, self.w2, self.w3, self.w4, self.b4
 
     def energy(self, y: Tensor) -> Tensor:
-        """E(A, y, t): (S, B, D) -> (S, B)."""
-        return self._forward(y)[3].square().sum(-1)
+        """E(A, y, t): (S, B, D) -> (S, B). Differentiable by the weights, not by y."""
+        if not torch.is_grad_enabled():
+            return plain_energy(self._operands(), y)
+        return MlpEnergyFunction.apply(y, *self._operands())
 
     def energy_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """E and its gradient by y, both differentiable by the weights: (S, B, D) -> (S, B), (S, B, D)."""
-        u1, u2, u3, output = self._forward(y)
-        back3 = _swish_slope(torch.bmm(2 * output, self.w4), u3) * self.gain3
-        back2 = _swish_slope(torch.bmm(back3, self.w3), u2) * self.gain2
-        back1 = _swish_slope(torch.bmm(back2, self.w2), u1)
-        return output.square().sum(-1), torch.bmm(back1, self.w1)
+        if not torch.is_grad_enabled():
+            return plain_energy_and_gradient(self._operands(), y)
+        return MlpEnergyAndGradientFunction.apply(y, *self._operands())

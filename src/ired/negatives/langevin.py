@@ -48,11 +48,12 @@ class LangevinNegatives(Strategy):
 
     def propose(self, energy: BoundEnergy, batch: Positives, streams: Streams) -> Proposal:
         start = self.schedule.noised(batch.solution, batch.t, self.settings.noise_scale * batch.noise)
-        replaced = None
+        given, replaced = batch, None
         if self._buffer is not None:
             # A replayed chain goes on under the matrix it was begun with, never under its new neighbour's.
             batch, start = self._buffer.mix(batch, start, self.schedule, streams)
-            energy, replaced = energy.rebound(batch.condition, batch.t), batch
+            if batch is not given:  # an empty buffer gives back what it was given
+                energy, replaced = energy.rebound(batch.condition, batch.t), batch
         path = self.chain(energy, start, batch.t, streams)
         if self._buffer is not None:
             self._buffer.push(batch, path.point)
@@ -61,7 +62,10 @@ class LangevinNegatives(Strategy):
 
     @torch.no_grad()
     def chain(self, energy: BoundEnergy, y: Tensor, t: Tensor, streams: Streams) -> Descent:
-        """K Langevin steps from y (S, B, D) at levels t (S, B), with the weights as they are."""
+        """K Langevin steps from y (S, B, D) at levels t (S, B), with the weights as they are.
+
+        The energy and the last gradient norm are those of the last step's start: one step before the point.
+        """
         eta = self.settings.step_size * self.schedule.step_size[t, None]
         scale = self.settings.sigma_multiplier * (2 * eta).sqrt()
         bound = math.inf if self.settings.gradient_clip is None else self.settings.gradient_clip

@@ -16,8 +16,10 @@ class NoneSettings(StrategySettings):
 
 
 class NoNegatives(Strategy):
-    """Proposes the positives themselves; a configuration refuses a contrast beside it, so nobody ever
-    asks."""
+    """Proposes the positives themselves, whose contrast has no gradient.
+
+    A configuration refuses a contrast beside it, so that only as a part of `mixed` anybody asks.
+    """
 
     Settings = NoneSettings
 

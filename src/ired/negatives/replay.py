@@ -114,5 +114,15 @@ class ReplayBuffer:
         return dict(self._tensors)
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state` gave."""
-        self._tensors = {name: state[name].clone() for name in self.FIELDS if name in state}
+        """Take back what `state` gave; nothing is an empty buffer.
+
+        Tensors that are there are written into, never replaced: a captured CUDA graph goes on with the very
+        ones it was captured with.
+        """
+        if self._tensors and not state:
+            self._tensors["written"].zero_()
+        for name in self.FIELDS if state else ():
+            if name in self._tensors:
+                self._tensors[name].copy_(state[name])
+            else:
+                self._tensors[name] = state[name].clone()
