@@ -70,13 +70,16 @@ def train(
         list[str],
         typer.Option(help="A run's resolved configuration as JSON; repeat it to train a pack of seeds."),
     ],
-    run_dir: Annotated[
-        list[Path], typer.Option(help="The results folder of each configuration, in the same order.")
-    ],
     data: Annotated[Path, typer.Option(help="Folder of the held-out sets.")],
     state: Annotated[
         Path, typer.Option(help="Folder for checkpoints and finished results, outside the declared outputs.")
     ],
+    run_dir: Annotated[
+        list[Path] | None, typer.Option(help="The results folder of each configuration, in the same order.")
+    ] = None,
+    receipt: Annotated[
+        Path | None, typer.Option(help="Instead of folders: a JSON file that lists what has been trained.")
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
     max_minutes: Annotated[float | None, typer.Option(help="Stop with a checkpoint after this time.")] = None,
@@ -96,19 +99,23 @@ def train(
     with remembered(config, state):
         from ired.cluster.deadline import stopper_for
         from ired.config import RunConfig
+        from ired.files import write_json
         from ired.runs import Execution, train_and_publish
         from ired.training import pick_device, use_threads
 
-        if len(config) != len(run_dir):
+        run_dirs = run_dir or []
+        if len(run_dirs) != (0 if receipt else len(config)):
             raise UserError(
-                f"{len(config)} --config but {len(run_dir)} --run-dir; give one folder for each configuration"
+                f"{len(config)} --config but {len(run_dirs)} --run-dir; give a folder for each, or a --receipt"
             )
         stopper = stopper_for(max_minutes)
         stopper.listen()
         use_threads(threads)
         configs = [RunConfig.from_json(text, "--config") for text in config]
         execution = Execution(data, state, pick_device(device), checkpoint_minutes, checkpoint_steps)
-        train_and_publish(configs, run_dir, execution, stopper)
+        train_and_publish(configs, run_dirs, execution, stopper)
+        if receipt:
+            write_json(receipt, {"fingerprints": {str(c.seed): c.fingerprint() for c in configs}})
 
 
 @app.command()
@@ -189,6 +196,49 @@ def summary(
     from ired.summary import show
 
     show(results, experiment)
+
+
+@app.command()
+def doctor(
+    profile: Annotated[Path, typer.Option(help="The profile to examine.")] = Path("profiles/slurm"),
+    scale: Annotated[
+        str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
+    ] = None,
+    submit: Annotated[bool, typer.Option(help="Also send a job of two minutes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
+) -> None:
+    """Examine a cluster before the study goes to it: exit code 1 where something FAILs."""
+    from dataclasses import asdict
+
+    from ired.cluster.checks import FAIL
+    from ired.cluster.doctor import examine
+
+    found = []
+    for check in examine(profile, scale, submit):
+        found.append(check)
+        if not as_json:
+            print(check.line(), flush=True)
+    if as_json:
+        print(json.dumps([asdict(check) for check in found], indent=2))
+    if any(check.level == FAIL for check in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    scale: Annotated[
+        str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="The profile of the commands it prints.")] = "profiles/slurm",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
+) -> None:
+    """Every run: done, running, pending, failed and why, or lost; and the command that reruns it."""
+    from ired.cluster import status as runs
+    from ired.cluster.doctor import read_study
+
+    study = read_study()
+    found = runs.statuses(runs.Layout(Path("results"), study, scale or study.study.scale, profile))
+    print(json.dumps(runs.as_json(found), indent=2) if as_json else "\n".join(runs.as_lines(found)))
 
 
 def main() -> None:

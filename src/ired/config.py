@@ -75,7 +75,7 @@ class Training(Strict):
 class EarlyStopping(Strict):
     """Stop when the best validation MSE is `patience` steps old, and report the best validated weights."""
 
-    patience: Count
+    patience: Count = 10_000
 
 
 class RunConfig(Strict):

@@ -87,6 +87,7 @@ def train_runs(configs: Sequence[RunConfig], execution: Execution, job: Job) -> 
     with trainer.attempt(job, events):
         trainer.run()
         trainer.save()  # the tests below take a while, and may be cut short
+    job.refuse_lost_lock()
     write_results(missing, trainer, execution, attempts(events.read()))
     shutil.rmtree(trainer.plan.folder, ignore_errors=True)
 
@@ -96,6 +97,9 @@ def _trainer(
 ) -> JobTrainer:
     shared = same_pack(configs)
     validation = read_split(execution.data / "validation.npz", shared.problem)
+    for split in ("test_id", "test_ood"):
+        # Needed only at the end: a damaged one must not cost the training.
+        read_split(execution.data / f"{split}.npz", shared.problem)
     engine = Engine(shared, tuple(config.seed for config in configs), execution.device)
     label = f"{shared.negatives.strategy} seed {','.join(str(config.seed) for config in configs)}"
     progress = Progress(label, shared.training.steps)
@@ -195,12 +199,12 @@ def train_and_publish(
     configs: Sequence[RunConfig], run_dirs: Sequence[Path], execution: Execution, stopper: Stopper
 ) -> None:
     """What the training command does: under the runs' locks, train what is missing and publish everything
-    asked for."""
+    asked for. Without folders to publish to, results wait in the state folder."""
     folders = [seed_folder(execution.state, config) for config in configs]
     job = Job(folders, stopper)
     with job.holding():
         sweep([*folders, *run_dirs])
         train_runs(configs, execution, job)
-        for config, run_dir in zip(configs, run_dirs, strict=True):
+        for config, run_dir in zip(configs, run_dirs, strict=bool(run_dirs)):
             publish(execution.state, config, run_dir)
             print(f"published {run_dir / 'metrics.json'}", file=sys.stderr)

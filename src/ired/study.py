@@ -39,11 +39,11 @@ class Experiment(Strict):
 
 class Scale(Strict):
     """A size of the study. `run`: settings on top of the common ones. `experiments`: what the target `all`
-    makes."""
+    makes. `seeds_of`: seeds of single experiments in place of `seeds`."""
 
     run: Settings
     seeds: Seeds
-    seeds_per_job: Count = 1
+    seeds_of: dict[str, Seeds] = {}
     experiments: Annotated[list[str], Field(min_length=1)]
     diagnostic_matrices: Count = 512
 
@@ -62,6 +62,7 @@ class Study(Strict):
 
     scale: str
     protocol: Count
+    seeds_per_job: Count = 1
     comparison: Comparison
     run: Settings
     scales: dict[str, Scale]
@@ -156,10 +157,24 @@ class ResolvedStudy:
             else []
         )
 
+    def seeds(self, scale: str, experiment: str) -> list[int]:
+        """The seeds of an experiment at a scale."""
+        settings = self.scale(scale)
+        return settings.seeds_of.get(experiment, settings.seeds)
+
     def runs(self, scale: str, experiment: str) -> list[tuple[str, int]]:
         """(variant, seed) of every run an experiment needs."""
         variants = dict.fromkeys(member.variant for member in self.members(scale, experiment))
-        return [(variant, seed) for variant in variants for seed in self.scale(scale).seeds]
+        return [(variant, seed) for variant in variants for seed in self.seeds(scale, experiment)]
+
+    def pack(self, scale: str, variant: str, seed: int) -> list[int]:
+        """The seeds that are trained together with `seed`: neighbours in the order of all seeds that a scale
+        uses."""
+        settings, size = self.scale(scale), self.study.seeds_per_job
+        known = dict.fromkeys(s for seeds in (settings.seeds, *settings.seeds_of.values()) for s in seeds)
+        seeds = list(known) if seed in known else [seed]
+        first = seeds.index(seed) // size * size
+        return seeds[first : first + size]
 
     def specification(self, scale: str, experiment: str) -> Settings:
         """What aggregation has to know of an experiment, as JSON values."""
@@ -171,7 +186,7 @@ class ResolvedStudy:
         }
         return {
             "name": experiment,
-            "seeds": self.scale(scale).seeds,
+            "seeds": self.seeds(scale, experiment),
             "variants": list(arms.values()),
             "comparisons": [list(pair) for pair in self.comparisons(scale, experiment)],
             "margin": comparison.margin,
@@ -203,10 +218,11 @@ class ResolvedStudy:
 
     def _check_references(self) -> None:
         for scale in self.study.scales.values():
-            for name in scale.experiments:
+            for name in [*scale.experiments, *scale.seeds_of]:
                 self._check_name("experiment", name, self.study.experiments)
-            if len(set(scale.seeds)) < len(scale.seeds):
-                raise UserError(f"{self.origin}: seeds {scale.seeds} hold a seed twice")
+            for seeds in [scale.seeds, *scale.seeds_of.values()]:
+                if len(set(seeds)) < len(seeds):
+                    raise UserError(f"{self.origin}: seeds {seeds} hold a seed twice")
         for experiment in self.study.experiments.values():
             for name in [*experiment.variants, *(n for pair in experiment.comparisons for n in pair)]:
                 self._check_name("variant", name, self.variants)

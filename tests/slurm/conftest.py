@@ -13,8 +13,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from project import Controller, Project, contents, strays  # noqa: E402
-from rig import Rig, why_not  # noqa: E402
+from project import Controller, Project, contents, end_leftovers, strays
+from rig import Rig, why_not
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +32,9 @@ def rig() -> Iterator[Rig]:
 
 @pytest.fixture(scope="session")
 def reference(repository: Path, rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Seeds 0, 1, 2 trained without a scheduler or an interruption."""
+    """Seeds 0 and 1 trained without a scheduler or an interruption."""
     project = Project.create(tmp_path_factory.mktemp("slurm") / "reference", repository)
-    command = project.command(*project.metrics(0, 1, 2), profile="local")
+    command = project.command(*project.metrics(0, 1), profile="local")
     done = subprocess.run(
         command, cwd=project.root, env=project.environment, capture_output=True, text=True, check=False
     )
@@ -50,6 +50,19 @@ def project(reference: Project, rig: Rig, tmp_path: Path) -> Iterator[Project]:
     shutil.copytree(reference.root, root, ignore=ignore)
     yield Project(root)
     rig.clear()
+    end_leftovers(root)
+
+
+@pytest.fixture
+def versioned(project: Project) -> Project:
+    """The project under version control, as a person has it."""
+    (project.root / ".gitignore").write_text(
+        "results/\n.snakemake/\n__pycache__/\ncontroller-*\n*.egg-info/\n"
+    )
+    project.git("init", "--quiet")
+    project.git("add", ".")
+    project.git("commit", "--quiet", "-m", "first")
+    return project
 
 
 @pytest.fixture
@@ -59,7 +72,9 @@ def finished(reference: Project, project: Project) -> Callable[..., None]:
     def check(controller: Controller, *seeds: int) -> None:
         for seed in seeds:
             assert (project.run_dir(seed) / "metrics.json").exists(), controller.said[-4000:]
-            assert contents(project.run_dir(seed)) == contents(reference.run_dir(seed)), f"seed {seed} differs"
+            assert contents(project.run_dir(seed)) == contents(reference.run_dir(seed)), (
+                f"seed {seed} differs"
+            )
         assert strays(project.root) == []
 
     return check

@@ -83,6 +83,8 @@ def _fixed_length(annotation: Any, metadata: typing.Sequence[Any]) -> int | None
     arguments = typing.get_args(annotation)
     if typing.get_origin(annotation) is tuple and Ellipsis not in arguments:
         return len(arguments)
-    bounds = {name: getattr(m, name) for m in metadata for name in ("min_length", "max_length") if hasattr(m, name)}
+    bounds = {
+        name: getattr(m, name) for m in metadata for name in ("min_length", "max_length") if hasattr(m, name)
+    }
     same = bounds.get("min_length") == bounds.get("max_length")
     return bounds["min_length"] if typing.get_origin(annotation) is list and bounds and same else None

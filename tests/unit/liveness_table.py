@@ -103,6 +103,12 @@ NEGATIVES: dict[str, Change] = {
     "negatives[langevin].replay.size": change(40, "negatives", negatives=REPLAY),
     "negatives[langevin].replay.buckets": change(2, "negatives", negatives=REPLAY),
     "negatives[langevin].replay.sample_prob": change(0.3, "negatives", negatives=REPLAY),
+    "negatives[semi_hard].strategy": change({"strategy": "semi_hard"}, "negatives"),
+    "negatives[semi_hard].hardness": change(2.0, "negatives", negatives={"strategy": "semi_hard"}),
+    "negatives[conditioning_aware].strategy": change({"strategy": "conditioning_aware"}, "negatives"),
+    "negatives[conditioning_aware].hardness": change(
+        2.0, "negatives", negatives={"strategy": "conditioning_aware"}
+    ),
     "negatives[mixed].strategy": change(MIXED, "negatives"),
     "negatives[mixed].first": change({"strategy": "random"}, "negatives", negatives=MIXED),
     "negatives[mixed].second": change({"strategy": "adversarial"}, "negatives", negatives=MIXED),

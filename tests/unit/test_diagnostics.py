@@ -22,7 +22,8 @@ from ired.diagnostics.energy_profile import (
     path_statistics,
 )
 from ired.diagnostics.error_directions import error_direction_rows, error_shares
-from ired.diagnostics.run import diagnose
+from ired.diagnostics.run import Level, diagnose
+from ired.engine import Engine
 from ired.errors import UserError
 from ired.held_out import SPLITS, MatrixSet, write_split
 from ired.matrices import Problem, draw_pairs
@@ -147,6 +148,20 @@ def test_errors_along_eigenvectors() -> None:
     np.testing.assert_allclose(table["eigenvalue_median"], np.median(values, 0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+def test_a_level_is_diagnosed_alike_whatever_was_diagnosed_before(fraction: float) -> None:
+    """Chains that replay kept from an earlier snapshot would come back here under other matrices."""
+    replay = {"strategy": "langevin", "opt_steps": 2, "replay": {"size": 200, "buckets": 10}}
+    mixed = {"strategy": "mixed", "first": replay, "second": {"strategy": "random"}, "fraction": fraction}
+    engine = Engine(tiny_config(negatives=mixed), (0,))
+    engine.advance()
+    held_out = MatrixSet(*(x[0] for x in draw_pairs(Streams([0], step=0), 40, Problem(n=3), 0.5)))
+    first, second = (Level(engine, engine.flat.detach().clone(), held_out, 4).rows() for _ in range(2))
+    assert first == second
+    fresh = Engine(engine.config, (0,))
+    assert Level(fresh, engine.flat.detach().clone(), held_out, 4).rows() == first
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("diagnosed")
@@ -185,7 +200,9 @@ def test_a_run_without_negatives_has_positives_only(finished: tuple[Path, Path],
     assert set(pd.read_csv(tmp_path / "conditioning.csv")["sample"]) == {"positive"}
     profile = pd.read_csv(tmp_path / "energy_profile.csv")
     filled = set(profile.columns[profile.notna().all()])
-    assert filled == {"phase", "step", "t", "matrices", "energy_positive"} and profile["gap_mean"].isna().all()
+    assert (
+        filled == {"phase", "step", "t", "matrices", "energy_positive"} and profile["gap_mean"].isna().all()
+    )
 
 
 def test_positives_are_the_same_matrices_and_noise_for_every_variant(

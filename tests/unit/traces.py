@@ -24,7 +24,7 @@ from ired.training import CheckpointPlan, Trainer
 # backend                              the arithmetic that the accelerator is told to use
 # initial                              the weights before the first step
 # answer                               inference on the test matrices, with those weights
-# matrices ... average                 of each step: its matrices, negatives, loss terms, weights, averaged weights
+# matrices ... average                 of each step: its matrices, negatives, loss terms, weights and average
 # stop                                 the step at which the run ended
 # history, snapshots, reported         what it left: validation and losses, weights for diagnostics, the model
 # output                               the fingerprint that its files carry

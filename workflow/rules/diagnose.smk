@@ -4,11 +4,9 @@
 rule diagnose:
     """Conditioning, energy profile and error directions of one trained run."""
     input:
-        **held_out_sets("fit", "validation", "test_id", "test_ood"),
-        config=f"{RUN}/config.json",
-        metrics=f"{RUN}/metrics.json",
-        model=f"{RUN}/model.safetensors",
-        snapshots=f"{RUN}/snapshots.safetensors",
+        metrics=f"{RUN}/metrics.json",  # written last of a run's files, so the others are there
+        validation="results/{scale}/data/validation.npz",
+        fit="results/{scale}/data/fit.npz",
     output:
         conditioning=f"{RUN}/conditioning.csv",
         energy_profile=f"{RUN}/energy_profile.csv",

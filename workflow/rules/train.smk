@@ -1,5 +1,8 @@
 # Needs: the held-out sets. Makes: results/{scale}/runs/{variant}/seed{seed}/, and keeps checkpoints in results/.state/, which no rule declares,
 # because Snakemake deletes declared outputs before every attempt. Nothing here is about one site: that is profiles/slurm/.
+#
+# seeds_per_job: 1 trains one run a job (rule train). More trains packs of seeds as one batched model (rule train), whose finished runs wait
+# in the state folder until each is published (rule publish): a path still names one run.
 from ired.cluster.drift import plan
 
 # What is planned goes into the environment; SLURM carries it to the jobs, which refuse a checkout that has changed since.
@@ -8,11 +11,25 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+PACKED = STUDY.study.seeds_per_job > 1
+RECEIPT = "results/{scale}/packs/{variant}/seeds{first}-{last}.json"
 
-rule train:
-    """One model: trained, tested, published. The only rule that wants an accelerator."""
+
+def receipt(wildcards):
+    """The receipt of the pack that trains a seed; nothing where runs are trained one by one."""
+    if not PACKED:
+        return []
+    seeds = STUDY.pack(wildcards.scale, wildcards.variant, int(wildcards.seed))
+    return RECEIPT.format(scale=wildcards.scale, variant=wildcards.variant, first=seeds[0], last=seeds[-1])
+
+
+rule:
+    name:
+        "publish" if PACKED else "train"
+    localrule: PACKED
     input:
         **held_out_sets("validation", "test_id", "test_ood"),
+        receipt=receipt,
     output:
         config=f"{RUN}/config.json",
         history=f"{RUN}/history.csv",
@@ -43,3 +60,40 @@ rule train:
         # In a SLURM job alone: how long it may run, should squeue not say.
         " ${{SLURM_JOB_ID:+--max-minutes {resources.runtime}}}"
         " > {log:q} 2>&1"
+
+
+if PACKED:
+
+    rule train:
+        """A pack of seeds as one batched model; the runs wait in the state folder."""
+        input:
+            **held_out_sets("validation", "test_id", "test_ood"),
+        output:
+            receipt=RECEIPT,
+        wildcard_constraints:
+            first=r"\d+",
+            last=r"\d+",
+        log:
+            "results/{scale}/logs/train/{variant}/seeds{first}-{last}.log",
+        benchmark:
+            "results/{scale}/benchmarks/train/{variant}/seeds{first}-{last}.tsv"
+        threads: 1
+        resources:
+            mem_mb=16000,
+            runtime=480,
+        params:
+            configs=lambda w: " ".join(
+                f"--config {shlex.quote(STUDY.run_config(w.scale, w.variant, seed).to_json())}"
+                for seed in STUDY.pack(w.scale, w.variant, int(w.first))
+            ),
+            data=subpath(input.validation, parent=True),
+            state="results/.state/{scale}/{variant}",
+        shell:
+            "exec {PY} -m ired train"
+            " {params.configs}"
+            " --receipt {output.receipt:q}"
+            " --data {params.data:q}"
+            " --state {params.state:q}"
+            " --threads {threads}"
+            " ${{SLURM_JOB_ID:+--max-minutes {resources.runtime}}}"
+            " > {log:q} 2>&1"

@@ -67,6 +67,16 @@ class Job:
                 beaten = time.monotonic()
                 self._beat()
 
+    def refuse_lost_lock(self) -> None:
+        """Before anything is written: another job may have been told that this one is dead.
+
+        Raises:
+            Interrupted: a lock is no longer ours; nothing may be written.
+        """
+        for lock in self._locks:
+            if not lock.ours():
+                raise Interrupted(f"{lock.path} was taken over or removed; leaving the run to its new owner")
+
     def _beat(self) -> None:
         for lock in self._locks:
             try:
@@ -147,6 +157,7 @@ class JobTrainer(Trainer):
 
     def save(self) -> None:
         """Write a checkpoint, timed; read the attempt's first one back."""
+        self.job.refuse_lost_lock()
         started = time.monotonic()
         super().save()
         seconds = time.monotonic() - started

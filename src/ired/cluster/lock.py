@@ -95,17 +95,20 @@ class RunLock:
 
     def beat(self, step: int | None) -> bool:
         """Renew the heartbeat; False where the lock is no longer ours."""
-        holder = read_lock(self.path)
-        if holder is None or holder.get("token") != self.token:
+        if not self.ours():
             return False
         write_json(self.path, self._facts | {"heartbeat": time.time(), "step": step})
         return True
 
     def release(self) -> None:
         """Give the lock back, if it is still ours."""
-        holder = read_lock(self.path)
-        if holder is not None and holder.get("token") == self.token:
+        if self.ours():
             self.path.unlink(missing_ok=True)
+
+    def ours(self) -> bool:
+        """Whether the lock on the disk is this one."""
+        holder = read_lock(self.path)
+        return holder is not None and holder.get("token") == self.token
 
 
 def read_lock(path: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -54,6 +55,13 @@ class Site(Strict):
         # Some sites refuse --gpus and want the model: then gres, and never both.
         wanted: dict[str, str | int] = {"gres": self.gres} if self.gres else {"gpu": 1}
         return wanted | {key: value for key, value in named.items() if value}
+
+
+def use_patient_sbatch(folder: Path = SITE_FILE.parent / "bin") -> None:
+    """Put the sbatch that waits for submission limits first in this process's PATH."""
+    first = str(folder.resolve())
+    if first not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([first, os.environ["PATH"]])
 
 
 def read_site(path: Path = SITE_FILE) -> Site:

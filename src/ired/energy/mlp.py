@@ -20,7 +20,6 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import gelu
 
 from ired.energy.mlp_derivatives import (
     MlpEnergyAndGradientFunction,
@@ -28,6 +27,7 @@ from ired.energy.mlp_derivatives import (
     plain_energy,
     plain_energy_and_gradient,
 )
+from ired.energy.mlp_shared import SHARED_WEIGHTS, SharedFunction
 from ired.strict import Count, Strict
 
 Weights = dict[str, Tensor]
@@ -39,11 +39,6 @@ class MlpNetwork(Strict):
     kind: Literal["mlp"] = "mlp"
     hidden: Count = 512
     time_features: Annotated[int, Field(ge=4, multiple_of=2)] = 128
-
-
-def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """x W^T + b for a pack: (S, N, in), (S, out, in), (S, out) -> (S, N, out)."""
-    return torch.baddbmm(bias[:, None], x, weight.mT)
 
 
 def time_features(levels: int, width: int) -> Tensor:
@@ -88,29 +83,11 @@ class MlpEnergy:
     def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedMlp:
         """The matrix's share of the first layer and each sample's gains and shifts, once for all
         evaluations."""
-        d = self.dimension
-        features = self._features.to(condition).expand(condition.shape[0], -1, -1)
-        embedding = _linear(features, weights["time_mlp.1.weight"], weights["time_mlp.1.bias"])
-        embedding = _linear(gelu(embedding), weights["time_mlp.3.weight"], weights["time_mlp.3.bias"])
-        table = []
-        for layer in ("fc2", "fc3"):
-            both = _linear(embedding, weights[f"t_map_{layer}.weight"], weights[f"t_map_{layer}.bias"])
-            gain, shift = both.chunk(2, -1)
-            gain = gain + 1
-            # (x + b) gain + shift = x gain + (b gain + shift): the layer's bias joins the table of T rows.
-            table += [gain, torch.addcmul(shift, weights[f"{layer}.bias"][:, None], gain)]
-        # A product with a one-hot matrix instead of an index: its derivative is a product too, not a scatter.
         level = torch.nn.functional.one_hot(t, self.levels).to(condition)
-        first = weights["fc1.weight"]
-        return PreparedMlp(
-            matrix_share=_linear(condition, first[..., :d], weights["fc1.bias"]),
-            film=torch.bmm(level, torch.cat(table, -1)),
-            w1=first[..., d:],
-            w2=weights["fc2.weight"],
-            w3=weights["fc3.weight"],
-            w4=weights["fc4.weight"],
-            b4=weights["fc4.bias"],
-        )
+        features = self._features.to(condition).expand(condition.shape[0], -1, -1)
+        shared = SharedFunction.apply(condition, level, features, *(weights[name] for name in SHARED_WEIGHTS))
+        names = ("fc2.weight", "fc3.weight", "fc4.weight", "fc4.bias")
+        return PreparedMlp(*shared, *(weights[name] for name in names))
 
     def multiply_adds(self) -> tuple[int, int]:
         """Matrix products of one sample: forward, and the closed-form gradient's way back (the same layers

@@ -11,10 +11,12 @@ from pydantic import Field, TypeAdapter
 from ired.descent import Descender
 from ired.negatives.adversarial import AdversarialNegatives
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
+from ired.negatives.conditioning_aware import ConditioningAwareNegatives
 from ired.negatives.langevin import LangevinNegatives
 from ired.negatives.mixed import MixedNegatives
 from ired.negatives.none import NoNegatives
 from ired.negatives.random import RandomNegatives
+from ired.negatives.semi_hard import SemiHardNegatives
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "none": NoNegatives,
@@ -22,6 +24,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "adversarial": AdversarialNegatives,
     "langevin": LangevinNegatives,
     "mixed": MixedNegatives,
+    "semi_hard": SemiHardNegatives,
+    "conditioning_aware": ConditioningAwareNegatives,
 }
 
 if TYPE_CHECKING:

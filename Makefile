@@ -1,0 +1,62 @@
+# make study     environment, then the whole study at the scale of config.yaml, then its summary
+# make test      all tests that need no extra server          make lint     style, types, rules
+# make figures   every figure that tables at hand allow       make bench    speed of a training step
+# make doctor    is this cluster ready?                       make clean-results
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake --profile profiles/local
+SCALE := $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' config.yaml)
+
+.PHONY: study test test-slurm test-slurm-all doctor lint figures bench workflow-graph clean-results environment
+
+environment: $(VENV)/.installed
+
+# The lock has no hashes: CPU and CUDA builds of torch share a version.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing pinned dependencies into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+study: environment
+	@$(SNAKEMAKE) all
+	@$(BIN)/python -m ired summary --results results/$(SCALE)
+
+figures: environment
+	@$(SNAKEMAKE) figures --allowed-rules figures figure
+	@ls -d results/*/figures/* results/shipped/*/figures/* 2>/dev/null || true
+
+test: environment
+	$(BIN)/python -m pytest -m "not slurm and not slurm_full" -n 2 --dist loadfile
+
+lint: environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check -l 120 Snakefile workflow
+	$(BIN)/mypy
+
+bench: environment
+	$(BIN)/python benchmarks/training_step.py --size laptop --threads 1
+	$(BIN)/python benchmarks/training_step.py --size paper
+
+test-slurm: environment
+	$(BIN)/python -m pytest -m slurm tests/slurm -rs
+
+test-slurm-all: environment
+	$(BIN)/python -m pytest -m "slurm or slurm_full" tests/slurm -rs
+
+doctor: environment
+	@$(BIN)/python -m ired doctor
+
+# The picture in the report; needs graphviz.
+workflow-graph: environment
+	$(SNAKEMAKE) all --rulegraph 2>/dev/null \
+	  | sed 's/graph\[bgcolor=white, margin=0\]/graph[bgcolor=transparent, margin=0, rankdir=LR, nodesep=0.2, ranksep=0.35]/' \
+	  | dot -Tsvg > docs/workflow.svg
+
+clean-results:
+	rm -rf results/smoke results/laptop results/workstation results/paper results/.state results/shipped/*/figures results/shipped/*/logs

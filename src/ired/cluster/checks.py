@@ -1,0 +1,76 @@
+"""A check: one fact, whether it is good, and what to do where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ired.cluster.site import Site
+from ired.errors import UserError
+from ired.study import ResolvedStudy
+
+OK, WARN, FAIL = "ok", "WARN", "FAIL"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor's report."""
+
+    name: str
+    level: str
+    fact: str
+    cure: str = ""
+
+    def line(self) -> str:
+        """`ok|WARN|FAIL name: fact -> do this`."""
+        return f"{self.level:<4} {self.name}: {self.fact}" + (f" -> {self.cure}" if self.cure else "")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is examined: a project folder, its study at one scale, a profile and a site."""
+
+    root: Path
+    profile: Path
+    scale: str
+    study: ResolvedStudy
+    site: Site
+    settings: dict[str, Any]
+
+    def train(self, attempt: int) -> dict[str, Any]:
+        """What the training job asks for at an attempt."""
+        wanted = dict(self.settings.get("default-resources", {}))
+        wanted |= self.settings.get("set-resources", {}).get("train", {})
+        return {key: _evaluated(value, attempt) for key, value in wanted.items()}
+
+    @property
+    def attempts(self) -> int:
+        return 1 + int(self.settings.get("retries", 0))
+
+
+def _evaluated(value: Any, attempt: int) -> Any:
+    """`min(8000 * attempt, 96000)` as Snakemake takes it; anything else as it is."""
+    match = re.fullmatch(r"min\((\d+) \* attempt, (\d+)\)", str(value))
+    return min(int(match.group(1)) * attempt, int(match.group(2))) if match else value
+
+
+def read_profile(profile: Path) -> dict[str, Any]:
+    """The profile's settings, its expressions filled in as Snakemake does.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    import yte
+
+    path = profile / "config.yaml"
+    try:
+        with path.open(encoding="utf-8") as handle:
+            return dict(yte.process_yaml(handle, require_use_yte=True))
+    except Exception as error:  # the profile may run any expression
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+CheckFunction = Callable[[Subject], Iterator[Check]]

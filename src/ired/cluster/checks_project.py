@@ -1,0 +1,197 @@
+"""Checks of the project folder: they need no scheduler."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import ired
+from ired.cluster.checks import FAIL, OK, WARN, Check, Subject
+from ired.cluster.drift import CODE
+from ired.cluster.slurm import ask
+
+TESTED = {
+    "snakemake": "9.27.1",
+    "snakemake-executor-plugin-slurm": "2.8.0",
+    "snakemake-executor-plugin-slurm-jobstep": "0.6.1",
+}
+# Names that the executor does not know; it drops them, or gives the job step what the job has not.
+NO_RESOURCES = {
+    "gpus": "gpu",
+    "nvidia_gpu": "gpu",
+    "time": "runtime",
+    "partition": "slurm_partition",
+    "account": "slurm_account",
+    "mem": "mem_mb",
+}
+NO_KEYS = {
+    "slurm-array-jobs": "job arrays lose jobs and scale no resources",
+    "groups": "grouped jobs run one after another",
+}
+# Roughly what one run leaves behind, beside its checkpoints: measured in docs/slurm.md.
+FILES_PER_RUN, CHECKPOINT_TENSORS = 25, 5
+
+
+def versions(subject: Subject) -> Iterator[Check]:
+    """What the profile was tested with."""
+    for name, tested in TESTED.items():
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            yield Check("versions", FAIL, f"{name} is not installed", "pip install -r requirements.lock")
+            continue
+        same = found == tested
+        cure = "" if same else f"tested with {tested}; install requirements.lock, or run make test-slurm"
+        yield Check("versions", OK if same else WARN, f"{name} {found}", cure)
+
+
+def interpreter(subject: Subject) -> Iterator[Check]:
+    """The jobs use this very interpreter, so nodes must see it."""
+    here = Path(sys.prefix).resolve()
+    local = str(here).startswith(("/tmp/", "/var/tmp/", "/dev/shm/", "/scratch/local"))
+    cure = "put the environment on a disk that all nodes share" if local else ""
+    yield Check("interpreter", FAIL if local else OK, f"{sys.executable}", cure)
+    bare = shutil.which("python")
+    if bare is None or Path(bare).resolve() != Path(sys.executable).resolve():
+        yield Check("interpreter", WARN, f"`python` in PATH is {bare}", "activate the environment")
+    package = Path(ired.__file__).resolve()
+    if subject.root.resolve() not in package.parents:
+        cure = "pip install -e . here, so that jobs run the code of this checkout"
+        yield Check("interpreter", WARN, f"ired is imported from {package.parent}", cure)
+
+
+def git(subject: Subject) -> Iterator[Check]:
+    """Jobs refuse a checkout that changes after they are submitted; start from a clean one."""
+    commit = ask("git", "rev-parse", "--short", "HEAD")
+    if not commit.ok:
+        cure = "clone the repository, so that every result names its commit"
+        yield Check("git", WARN, "this is no git checkout", cure)
+        return
+    branch = ask("git", "rev-parse", "--abbrev-ref", "HEAD").out
+    changed = ask("git", "status", "--short", "--", *CODE, "config.yaml").out
+    dirty = [line.split()[-1] for line in changed.splitlines()]
+    fact = f"{commit.out} on {branch}"
+    if dirty:
+        names = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")
+        yield Check("git", WARN, f"{fact}, not committed: {names}", "commit before a long run")
+    else:
+        yield Check("git", OK, f"{fact}, clean")
+
+
+def config(subject: Subject) -> Iterator[Check]:
+    """Every configuration resolved already: the study would not have been read otherwise."""
+    runs = {
+        run
+        for name in subject.study.scale(subject.scale).experiments
+        for run in subject.study.runs(subject.scale, name)
+    }
+    fingerprints = {subject.study.run_config(subject.scale, *run).fingerprint() for run in runs}
+    twice = len(runs) - len(fingerprints)
+    fact = f"scale {subject.scale}: {len(runs)} runs"
+    if twice:
+        yield Check("config", WARN, f"{fact}, {twice} of them equal to another", "drop the equal variants")
+    else:
+        yield Check("config", OK, fact)
+
+
+def plan(subject: Subject) -> Iterator[Check]:
+    """What Snakemake would do."""
+    words = ["runs", "--profile", str(subject.profile), "--dry-run", "--config", f"scale={subject.scale}"]
+    answer = ask(sys.executable, "-m", "snakemake", *words, "--quiet", "rules", timeout=300)
+    text = f"{answer.out}\n{answer.err}"
+    if not answer.ok:
+        words_of_it = [line for line in text.splitlines() if line.strip()]
+        yield Check("plan", FAIL, f"the dry run fails: {' '.join(words_of_it[-3:])}", "mend it first")
+        return
+    jobs = dict(re.findall(r"^(\w+)\s+(\d+)$", text, flags=re.MULTILINE))
+    jobs.pop("total", None)
+    yield Check("plan", OK, ", ".join(f"{count} {rule}" for rule, count in jobs.items()) or "nothing to do")
+
+
+def lint(subject: Subject) -> Iterator[Check]:
+    """Settings that Snakemake or the executor takes without a word and then does not do."""
+    found = list(_lint(subject))
+    yield from found or [Check("resources", OK, "names, retries and limits are as they should be")]
+
+
+def _lint(subject: Subject) -> Iterator[Check]:
+    for path in sorted((subject.root / "workflow").rglob("*.smk")):
+        if re.search(r"^\s+retries:", path.read_text(), flags=re.MULTILINE):
+            cure = "remove it: it repeats the rule inside the same job; the profile has `retries`"
+            yield Check("resources", FAIL, f"{path.name} has `retries:`", cure)
+    settings = subject.settings
+    asked = {"default-resources": settings.get("default-resources", {}), **settings.get("set-resources", {})}
+    for place, names in asked.items():
+        for name in NO_RESOURCES.keys() & names.keys():
+            cure = f"write `{NO_RESOURCES[name]}`"
+            yield Check("resources", FAIL, f"{place} has `{name}`, which the executor ignores", cure)
+    for name in NO_KEYS.keys() & settings.keys():
+        yield Check("resources", FAIL, f"the profile has `{name}`: {NO_KEYS[name]}", "remove it")
+    known = {"default-resources", "set-resources", "set-threads", "resources", "config"}
+    for name, value in settings.items():
+        if isinstance(value, dict) and name not in known:
+            yield Check("resources", FAIL, f"the mapping `{name}` is dropped silently", "write it as flags")
+    train = subject.train(1)
+    missing = [name for name in ("mem_mb", "runtime") if name not in train]
+    if missing or not ({"gpu", "gres"} & train.keys()):
+        named = ", ".join(missing or ["gpu"])
+        yield Check("resources", FAIL, f"train asks for no {named}", "set it under set-resources")
+    if bool(settings.get("slurm-no-requeue")) == bool(settings.get("slurm-requeue")):
+        cure = "set slurm-no-requeue, or on a preemptible partition `preemptible: true` in site.yaml"
+        yield Check("resources", FAIL, "not exactly one of slurm-no-requeue and slurm-requeue", cure)
+
+
+def storage(subject: Subject) -> Iterator[Check]:
+    """Writable, renames, and room for the study."""
+    folder = subject.root / "results" / ".state"
+    probe = folder / f".probe.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with probe.open("wb") as handle:
+            handle.write(b"x")
+            os.fsync(handle.fileno())
+        started = time.time()
+        os.replace(probe, folder / ".probe")
+        skew = (folder / ".probe").stat().st_mtime - started
+        (folder / ".probe").unlink()
+    except OSError as error:
+        yield Check("storage", FAIL, f"cannot write {folder}: {error.strerror}", "mend permissions or quota")
+        return
+    if abs(skew) > 5:
+        cure = "Snakemake compares times: have the clocks set"
+        yield Check("storage", WARN, f"the disk's clock differs by {skew:.0f} s", cure)
+    yield _room(subject, folder)
+    kind = ask("stat", "-f", "-c", "%T", str(folder)).out
+    if kind in ("tmpfs", "overlayfs", "ramfs"):
+        yield Check("storage", FAIL, f"{folder} lies on {kind}", "work on a disk that all nodes share")
+
+
+def _room(subject: Subject, folder: Path) -> Check:
+    runs = {
+        run
+        for name in subject.study.scale(subject.scale).experiments
+        for run in subject.study.runs(subject.scale, name)
+    }
+    largest = max(_parameters(subject, variant) for variant, _ in runs)
+    needed = len(runs) * 4 * largest * (CHECKPOINT_TENSORS * 2 + 6)
+    free, statistics = shutil.disk_usage(folder).free, os.statvfs(folder)
+    inodes, files = statistics.f_favail, len(runs) * FILES_PER_RUN
+    fact = f"{free >> 30} GiB free, the study may need {needed / 2**30:.1f}; {files} files"
+    if free < needed or (statistics.f_files and inodes < files):
+        return Check("storage", FAIL, fact, "free space or inodes (quota -s, lfs quota)")
+    return Check("storage", OK, f"{fact}; quotas are not seen from here")
+
+
+def _parameters(subject: Subject, variant: str) -> int:
+    from ired.energy import WeightLayout, build_network
+    from ired.rng import stream
+
+    config = subject.study.run_config(subject.scale, variant, 0)
+    network = build_network(config.network, config.problem.n, config.schedule.timesteps)
+    return WeightLayout(network.initial_weights(stream(0, "weights"))).parameters

@@ -1,0 +1,166 @@
+"""Checks that ask the scheduler."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ired.cluster.checks import FAIL, OK, WARN, Check, Subject
+from ired.cluster.slurm import Answer, ask, config_value, duration, queue
+
+SAFE_AGE = 240  # the executor asks at least every 180 s
+PREFIX = "ired"
+
+
+def reachable(subject: Subject) -> Iterator[Check]:
+    """A controller that answers, and commands to ask it with."""
+    missing = [name for name in ("sbatch", "squeue", "scancel", "scontrol") if shutil.which(name) is None]
+    if missing:
+        cure = "run this on a login node, or use profiles/local"
+        yield Check("slurm", FAIL, f"not found: {', '.join(missing)}", cure)
+        return
+    answer = ask("scontrol", "ping")
+    up = answer.ok and "UP" in answer.out
+    said = " ".join((answer.out or answer.err).split())
+    yield Check("slurm", OK if up else FAIL, said, "" if up else "wait, or ask the cluster's staff")
+    if "SLURM_CONF" in os.environ and not Path("/etc/slurm/slurm.conf").exists():
+        cure = "the step inside a job is started without SLURM_CONF and will not find the controller"
+        yield Check("slurm", WARN, "SLURM_CONF is set and /etc/slurm/slurm.conf is missing", cure)
+
+
+def scheduler_config(subject: Subject) -> Iterator[Check]:
+    """How long ended jobs are remembered, and who restarts jobs."""
+    answer = ask("scontrol", "show", "config")
+    if not answer.ok:
+        return
+    age = re.match(r"\d+", config_value(answer.out, "MinJobAge") or "")
+    seconds = int(age.group()) if age else 0
+    if seconds >= SAFE_AGE:
+        yield Check("status command", OK, f"MinJobAge {seconds} s: squeue remembers ended jobs long enough")
+    else:
+        cure = "ask for a longer MinJobAge; until then watch `python -m ired status` for lost jobs"
+        yield Check("status command", FAIL, f"MinJobAge {seconds} s is below {SAFE_AGE} s", cure)
+    requeue, preempt = (config_value(answer.out, key) or "?" for key in ("JobRequeue", "PreemptMode"))
+    fact = f"JobRequeue={requeue}, PreemptMode={preempt}, profile says " + (
+        "requeue" if subject.site.preemptible else "no-requeue"
+    )
+    risky = preempt.upper() not in ("OFF", "?") and not subject.site.preemptible
+    cure = "if your partition is preemptible, set `preemptible: true` in site.yaml"
+    yield Check("requeue", WARN if risky else OK, fact, cure if risky else "")
+
+
+def partition(subject: Subject) -> Iterator[Check]:
+    """The training job's partition: up, long enough, with the accelerators asked for."""
+    train, last = subject.train(1), subject.train(subject.attempts)
+    name = train.get("slurm_partition")
+    words = ["sinfo", "--noheader", "--format=%P|%a|%l|%G|%T|%D"]
+    answer = ask(*words, *([f"--partition={name}"] if name else []))
+    rows = [row for row in (line.split("|") for line in answer.out.splitlines()) if len(row) == 6]
+    if not name:
+        rows = [row for row in rows if row[0].endswith("*")]
+    if not rows:
+        known = ", ".join(sorted(set(ask("sinfo", "--noheader", "--format=%R").out.split())))
+        cure = f"set `partition` in site.yaml to one of: {known or '(sinfo lists none)'}"
+        yield Check("partition", FAIL, f"no partition {name or 'is the default one'}", cure)
+        return
+    title = rows[0][0].rstrip("*")
+    if rows[0][1] != "up":
+        yield Check("partition", FAIL, f"{title} is {rows[0][1]}", "choose another, or wait")
+    limit, wanted = duration(_colons(rows[0][2])), int(last.get("runtime", 0)) * 60
+    if limit is not None and wanted > limit:
+        cure = f"set `max_minutes: {int(limit // 60)}` in site.yaml"
+        yield Check(
+            "partition", FAIL, f"{title} allows {rows[0][2]}, the last attempt asks {wanted // 60} min", cure
+        )
+    gres = {row[3].split("(")[0] for row in rows} - {"", "(null)"}
+    asked = str(train.get("gres") or "gpu")
+    model = ":".join(asked.split(":")[:2]) if asked.count(":") > 1 else asked.split(":")[0]
+    if not any(offer.startswith(model) for each in gres for offer in each.split(",")):
+        cure = "mend `gres` or `gpu_partition` in site.yaml"
+        yield Check(
+            "partition", FAIL, f"{asked} is not offered by {title} ({', '.join(gres) or 'no gres'})", cure
+        )
+    states = ", ".join(f"{row[5]} {row[4]}" for row in rows)
+    yield Check(
+        "partition", OK, f"{title}: {states}; time limit {rows[0][2]}; {', '.join(gres) or 'no gres'}"
+    )
+
+
+def _colons(text: str) -> str:
+    """sinfo's limits may be minutes alone."""
+    return text if ":" in text else f"{text}:00"
+
+
+def accepted(subject: Subject) -> Iterator[Check]:
+    """What sbatch itself says to the training job, at the first attempt and at the last."""
+    for attempt in sorted({1, subject.attempts}):
+        train = subject.train(attempt)
+        answer = ask("sbatch", "--test-only", *sbatch_flags(subject, train), "--wrap", "true")
+        said = last_of(answer)
+        name = f"attempt {attempt}: {train.get('mem_mb')} MB, {train.get('runtime')} min"
+        if answer.ok:
+            yield Check("sbatch", OK, f"{name}: accepted")
+        else:
+            yield Check("sbatch", FAIL, f"{name}: {said}", "mend site.yaml: account, partition, limits")
+
+
+def sbatch_flags(subject: Subject, train: dict[str, Any]) -> list[str]:
+    """The flags that the executor makes of these resources."""
+    named = {
+        "--partition": train.get("slurm_partition"),
+        "--account": train.get("slurm_account"),
+        "--qos": subject.settings.get("slurm-qos"),
+        "--constraint": train.get("constraint"),
+        "--mem": train.get("mem_mb"),
+        "--time": train.get("runtime"),
+        "--gpus": train.get("gpu") if not train.get("gres") else None,
+        "--gres": train.get("gres"),
+        "--exclude": subject.settings.get("slurm-exclude-failed-nodes"),
+    }
+    return [f"{flag}={value}" for flag, value in named.items() if value]
+
+
+def last_of(answer: Answer) -> str:
+    """A command's last words without its name."""
+    lines = [line for line in f"{answer.out}\n{answer.err}".splitlines() if line.strip()]
+    return re.sub(r"^sbatch: (error: )?", "", lines[-1]) if lines else "no answer"
+
+
+def limits(subject: Subject) -> Iterator[Check]:
+    """Submission limits of the user's association and QOS, where accounting tells them."""
+    words = ("sacctmgr", "--noheader", "--parsable2", "show")
+    assoc = ask(*words, "assoc", f"user={getpass.getuser()}", "format=MaxSubmitJobs,GrpSubmitJobs")
+    qos = ask(*words, "qos", f"name={subject.site.qos or 'normal'}", "format=MaxSubmitJobsPU,GrpSubmit")
+    found = [int(n) for n in re.findall(r"\d+", f"{assoc.out} {qos.out}")] if assoc.ok or qos.ok else []
+    mine = [job for job in queue("") or [] if job.live]
+    jobs = int(subject.settings["jobs"])
+    if not (assoc.ok or qos.ok):
+        fact = "submission limits are unknown (sacctmgr does not answer)"
+        yield Check("limits", WARN, fact, "ask for MaxSubmitJobs and keep `max_jobs` below it")
+    elif found and jobs > min(found) - len(mine):
+        cure = f"set `max_jobs: {max(min(found) - len(mine), 1)}` in site.yaml"
+        yield Check("limits", FAIL, f"jobs {jobs} > {min(found)} - {len(mine)} of yours", cure)
+    else:
+        limit = str(min(found)) if found else "none"
+        yield Check("limits", OK, f"jobs {jobs}, limit {limit}, yours now {len(mine)}")
+
+
+def orphans(subject: Subject) -> Iterator[Check]:
+    """Jobs of an earlier call of Snakemake: a second copy of them would meet their locks."""
+    live = [job for job in queue(PREFIX) or [] if job.live]
+    if live:
+        shown = "; ".join(f"{job.job} {job.state} {job.comment}" for job in live[:5])
+        more = f" and {len(live) - 5} more" if len(live) > 5 else ""
+        cure = "let them end (they publish their results), or scancel them, before you start Snakemake"
+        yield Check("orphans", FAIL, f"jobs of another call: {shown}{more}", cure)
+    else:
+        yield Check("orphans", OK, "no job of an earlier call")
+    locks = list((subject.root / ".snakemake" / "locks").glob("*"))
+    if locks:
+        cure = "if no Snakemake is running here: snakemake --unlock"
+        yield Check("orphans", WARN, ".snakemake/locks is not empty", cure)

@@ -1,0 +1,69 @@
+"""`python -m ired doctor`: what can be known before a hundred jobs are submitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from ired.cluster import checks_project, checks_slurm
+from ired.cluster.checks import FAIL, Check, CheckFunction, Subject, read_profile
+from ired.cluster.probe import probe
+from ired.cluster.site import read_site
+from ired.errors import UserError
+from ired.study import ResolvedStudy
+
+PROJECT: tuple[CheckFunction, ...] = (
+    checks_project.versions,
+    checks_project.interpreter,
+    checks_project.git,
+    checks_project.config,
+    checks_project.lint,
+    checks_project.storage,
+    checks_project.plan,
+)
+SCHEDULER: tuple[CheckFunction, ...] = (
+    checks_slurm.scheduler_config,
+    checks_slurm.partition,
+    checks_slurm.accepted,
+    checks_slurm.limits,
+    checks_slurm.orphans,
+)
+
+
+def read_study(path: Path = Path("config.yaml")) -> ResolvedStudy:
+    """The study of the current folder.
+
+    Raises:
+        UserError: there is none, or it is not as it should be.
+    """
+    try:
+        return ResolvedStudy(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing here; go to the project's folder") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def examine(profile: Path, scale: str | None, submit: bool) -> Iterator[Check]:
+    """All checks in order; those that need a scheduler only where there is one.
+
+    Raises:
+        UserError: config.yaml, the site's file or the profile cannot be read.
+    """
+    study = read_study()
+    scale = scale or study.study.scale
+    study.scale(scale)
+    site = read_site(profile / "site.yaml")
+    subject = Subject(Path.cwd(), profile, scale, study, site, read_profile(profile))
+    for check in PROJECT:
+        yield from check(subject)
+    answers = list(checks_slurm.reachable(subject))
+    yield from answers
+    if any(check.level == FAIL for check in answers):
+        return
+    for check in SCHEDULER:
+        yield from check(subject)
+    if submit:
+        yield from probe(subject)

@@ -1,0 +1,171 @@
+"""How every run of a scale fares: what the files say, compared with what the scheduler says.
+
+The comparison is the point: a job that the controller waits for and the scheduler has forgotten shows up here
+as lost, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ired.cluster.events import Events, attempts
+from ired.cluster.job import stop_file
+from ired.cluster.lock import describe, read_lock, why_alive
+from ired.cluster.slurm import QueuedJob, queue
+from ired.cluster.trouble import classify, last_line, last_words
+from ired.config import RunConfig
+from ired.errors import UserError
+from ired.files import read_json
+from ired.runs import seed_folder
+from ired.study import ResolvedStudy
+
+ORDER = ("lost", "failed", "running", "pending", "outdated", "not started", "done")
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run. `kind` is one of ORDER; `rerun` the command that makes this run and no other."""
+
+    run: str
+    kind: str
+    detail: str
+    log: str | None
+    rerun: str | None
+
+
+class Layout:
+    """Where the workflow keeps what belongs to one run."""
+
+    def __init__(self, results: Path, study: ResolvedStudy, scale: str, profile: str) -> None:
+        self.results, self.study, self.scale, self.profile = results, study, scale, profile
+
+    def metrics(self, variant: str, seed: int) -> Path:
+        return self.results / self.scale / "runs" / variant / f"seed{seed}" / "metrics.json"
+
+    def state(self, variant: str) -> Path:
+        return self.results / ".state" / self.scale / variant
+
+    def log(self, variant: str, seed: int) -> Path:
+        first, last = self._pack(variant, seed)
+        name = f"seed{seed}" if self.study.study.seeds_per_job == 1 else f"seeds{first}-{last}"
+        return self.results / self.scale / "logs" / "train" / variant / f"{name}.log"
+
+    def job(self, variant: str, seed: int) -> str:
+        """The wildcards of the job that trains a run, as the SLURM executor writes them."""
+        first, last = self._pack(variant, seed)
+        tail = str(seed) if self.study.study.seeds_per_job == 1 else f"{first}_{last}"
+        return f"{self.scale}_{variant}_{tail}"
+
+    def _pack(self, variant: str, seed: int) -> tuple[int, int]:
+        seeds = self.study.pack(self.scale, variant, seed)
+        return seeds[0], seeds[-1]
+
+    def slurm_logs(self, variant: str, seed: int) -> list[Path]:
+        """The scheduler's logs of the run's jobs, the newest last."""
+        folder = self.results / ".state" / "slurm_logs" / "rule_train" / self.job(variant, seed)
+        return sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
+
+    def rerun(self, variant: str, seed: int) -> str:
+        return f"snakemake --profile {self.profile} {self.metrics(variant, seed)}"
+
+
+def statuses(layout: Layout) -> list[RunStatus]:
+    """Every run of a scale's experiments, those in trouble first."""
+    study = layout.study
+    jobs = {job.comment: job for job in queue("") or []}  # the newest of equal comments comes last
+    runs = dict.fromkeys(
+        run for name in study.scale(layout.scale).experiments for run in study.runs(layout.scale, name)
+    )
+    found = [
+        _status(study.run_config(layout.scale, variant, seed), variant, layout, jobs)
+        for variant, seed in runs
+    ]
+    return sorted(found, key=lambda status: ORDER.index(status.kind))
+
+
+def _status(config: RunConfig, variant: str, layout: Layout, jobs: dict[str, QueuedJob]) -> RunStatus:
+    seed = config.seed
+    name, rerun = f"{variant}/seed{seed}", layout.rerun(variant, seed)
+    metrics, folder = layout.metrics(variant, seed), seed_folder(layout.state(variant), config)
+    lock, job = read_lock(folder / "lock.json"), jobs.get(f"rule_train_wildcards_{layout.job(variant, seed)}")
+    log = layout.log(variant, seed)
+    shown = str(log) if log.exists() else None
+    if metrics.exists() and lock is None and not (job and job.live):
+        return _published(metrics, config, name, rerun)
+    if job and job.state == "PENDING":
+        return RunStatus(name, "pending", f"job {job.job}: {job.reason}", None, None)
+    if lock is not None:
+        alive = why_alive(lock)
+        detail = f"{describe(lock)}, step {_step(lock, folder)}, {alive or _age(lock)}"
+        if alive:
+            return RunStatus(name, "running", detail, shown, None)
+        return RunStatus(name, "lost", f"{detail}; its job ended without a word", shown, rerun)
+    if job and job.live:
+        return RunStatus(name, "running", f"job {job.job} on {job.nodes}: {job.state}, starting", shown, None)
+    trouble = _trouble(folder, layout, variant, seed, job)
+    if trouble:
+        kind, words, where = trouble
+        return RunStatus(name, "failed", f"{kind}: {words}", str(where) if where else None, rerun)
+    return RunStatus(name, "not started", "", None, rerun)
+
+
+def _published(metrics: Path, config: RunConfig, name: str, rerun: str) -> RunStatus:
+    try:
+        found = read_json(metrics)
+    except UserError as error:
+        return RunStatus(name, "failed", f"disk: {error}", None, rerun)
+    if found.get("fingerprint") != config.fingerprint():
+        return RunStatus(name, "outdated", "made with another configuration", None, rerun)
+    return RunStatus(name, "done", found["status"], None, None)
+
+
+def _step(lock: dict[str, Any], folder: Path) -> Any:
+    noted = [e["step"] for e in Events(folder).read()[-1:] if "step" in e]
+    return lock.get("step") or (noted[-1] if noted else "?")
+
+
+def _age(lock: dict[str, Any]) -> str:
+    return f"last heartbeat {time.time() - lock.get('heartbeat', 0):.0f} s ago"
+
+
+def _trouble(
+    folder: Path, layout: Layout, variant: str, seed: int, job: QueuedJob | None
+) -> tuple[str, str, Path | None] | None:
+    """Class, last words and log of what went wrong, the run's own words before the scheduler's."""
+    stop = stop_file(folder)
+    if stop:
+        return "stopped", f"{stop} exists; remove it to let the run go on", None
+    tries = attempts(Events(folder).read())
+    own = layout.log(variant, seed)
+    logs = [*layout.slurm_logs(variant, seed)[-1:], own]
+    words = [tries[-1]["end"] or ""] if tries else []
+    texts = [*words, last_words(own), *(last_words(path) for path in logs[:-1]), job.state if job else ""]
+    text = next((t for t in texts if classify(t) != "unknown"), next((t for t in texts if t), ""))
+    if not text or (tries and tries[-1]["end"] == "finished"):
+        return None
+    where = own if own.exists() else (logs[0] if logs[0].exists() else None)
+    return classify(text), last_line(text), where
+
+
+def as_lines(found: list[RunStatus]) -> Iterator[str]:
+    """A count of each kind, then a line for each run that is not done."""
+    counts = Counter(status.kind for status in found)
+    yield ", ".join(f"{counts[kind]} {kind}" for kind in ORDER if counts[kind]) or "no runs"
+    for status in found:
+        if status.kind == "done" or (status.kind == "not started" and counts["not started"] > 20):
+            continue
+        yield f"{status.kind:<12}{status.run:<28} {status.detail}"
+        if status.log and status.kind in ("failed", "lost"):
+            yield f"{'':<12}log    {status.log}"
+        if status.rerun and status.kind in ("failed", "lost", "outdated"):
+            yield f"{'':<12}again  {status.rerun}"
+
+
+def as_json(found: list[RunStatus]) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [asdict(status) for status in found]

@@ -1,0 +1,340 @@
+"""The rest of the fault table: `make test-slurm-all`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from project import Project
+from rig import Rig, wait_for
+from scenario import Begins, Finished, fake, resumed_at, trainings
+
+pytestmark = pytest.mark.slurm_full
+
+
+def test_t3a_a_requeue_is_refused_and_the_job_goes_on(rig: Rig, project: Project, finished: Finished) -> None:
+    controller = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    job = rig.jobs()[0]["id"]
+    said = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
+    assert said.returncode != 0, "no-requeue"
+    assert controller.wait() == 0
+    finished(controller, 0)
+    assert controller.submitted == [job] and project.ends(0) == ["finished"]
+
+
+def test_t3b_on_a_preemptible_partition_the_same_job_resumes(
+    rig: Rig, project: Project, finished: Finished
+) -> None:
+    (project.root / "profiles/slurm/site.yaml").write_text("preemptible: true\n")
+    controller = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    job = rig.jobs()[0]["id"]
+    rig.ask("scontrol", "requeue", job)
+    assert controller.wait(420) == 0
+    finished(controller, 0)
+    assert controller.submitted == [job] and len(project.ends(0)) == 2 and resumed_at(project, 0) > 0
+    log = next((project.root / "results/.state/slurm_logs").rglob(f"{job}.log")).read_text()
+    assert log.count("Building DAG of jobs") >= 4, "appended, not truncated"
+
+
+NO_LIMIT = 'case "$*" in *%L*) echo UNLIMITED; exit 0;; esac'
+
+
+def test_t4b_a_job_that_knows_no_limit_saves_at_the_schedulers_signal(
+    rig: Rig, project: Project, finished: Finished
+) -> None:
+    fake(project, "squeue", NO_LIMIT)
+    limit = "train:slurm_extra='--signal=TERM@15 --open-mode=append'"
+    runtime = ("--set-resources", "train:runtime=attempt*attempt", limit, "--precommand", "sleep 15")
+    # The rule's own --max-minutes must not be what stops it.
+    rule = project.root / "workflow/rules/train.smk"
+    rule.write_text(re.sub(r'" \$\{\{SLURM_JOB_ID.*\n', '""\n', rule.read_text()))
+    controller = project.run(*project.metrics(0), *runtime, seconds=400)
+    finished(controller, 0)
+    assert controller.code == 0 and Begins("received SIGTERM") in project.ends(0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "command"),
+    [(["--signal=TERM"], "exec "), (["--signal=TERM", "--full"], "exec "), (["--signal=TERM"], "")],
+    ids=["steps", "full", "without exec"],
+)
+def test_t7a_sigterm_reaches_the_trainer(
+    rig: Rig, project: Project, finished: Finished, flags: list[str], command: str
+) -> None:
+    rule = project.root / "workflow/rules/train.smk"
+    assert '"exec {PY} -m ired train"' in rule.read_text()
+    rule.write_text(rule.read_text().replace("exec {PY} -m ired train", command + "{PY} -m ired train"))
+    controller = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    rig.ask("scancel", *flags, rig.jobs()[0]["id"])
+    assert controller.wait() == 0
+    finished(controller, 0)
+    assert project.ends(0) == [Begins("received SIGTERM"), "finished"] and resumed_at(project, 0) > 0
+
+
+def test_t7b_a_killed_trainer_loses_no_more_than_the_steps_since_its_checkpoint(
+    rig: Rig, project: Project, finished: Finished
+) -> None:
+    controller = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    os.kill(json.loads((project.state(0) / "lock.json").read_text())["pid"], signal.SIGKILL)
+    assert controller.wait() == 0
+    finished(controller, 0)
+    assert project.ends(0) == [None, "finished"] and resumed_at(project, 0) >= 50
+    assert any(event["event"] == "lock taken over" for event in project.events(0))
+
+
+HOG = """
+HOG = bytearray(b"x" * 700_000_000)
+"""
+
+
+def test_t8_more_memory_at_the_second_attempt(rig: Rig, project: Project, finished: Finished) -> None:
+    with (project.root / "src/ired/engine.py").open("a") as engine:
+        engine.write(HOG)
+    memory = ("--set-resources", "train:mem_mb=min(800 * attempt, 1600)", "train:runtime=10")
+    controller = project.run(*project.metrics(0), *memory, "--retries", "1")
+    finished(controller, 0)
+    assert controller.code == 0 and len(controller.submitted) == 2
+    assert trainings(project, 0) <= 2 and project.ends(0)[-1] == "finished"
+    states = {job["id"]: job["state"] for job in rig.jobs("all")}
+    print("state of the job that ran out:", states[controller.submitted[0]])
+
+
+def test_t8b_status_says_oom_where_memory_never_suffices(rig: Rig, project: Project) -> None:
+    with (project.root / "src/ired/engine.py").open("a") as engine:
+        engine.write(HOG)
+    memory = ("--set-resources", "train:mem_mb=700", "train:runtime=10")
+    controller = project.run(*project.metrics(0), *memory, "--retries", "0")
+    assert controller.code == 1
+    report = {run["run"]: run for run in json.loads(project.ired("status", "--json").stdout)}
+    assert report["none/seed0"]["kind"] in ("failed", "lost"), report["none/seed0"]
+    assert "oom" in report["none/seed0"]["detail"], report["none/seed0"]
+
+
+def test_t9_a_scheduler_that_is_away_for_ninety_seconds(
+    rig: Rig, project: Project, finished: Finished
+) -> None:
+    controller = project.start(*project.metrics(0, 1))
+    project.wait_trained(0)
+    rig.end("slurmctld")
+    time.sleep(90)
+    rig.launch("slurmctld", "slurmctld", "-D")
+    assert controller.wait(400) == 0
+    finished(controller, 0, 1)
+    assert len(controller.submitted) == 2 and trainings(project, 0) == trainings(project, 1) == 1
+
+
+def test_t10a_ctrl_c_cancels_with_checkpoints(rig: Rig, project: Project, finished: Finished) -> None:
+    controller = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    controller.send(signal.SIGINT)
+    assert controller.wait(120) != 0
+    wait_for(lambda: not rig.jobs(), 60, "jobs to end")
+    assert not (project.state(0) / "lock.json").exists()
+    again = project.run(*project.metrics(0))
+    finished(again, 0)
+    assert again.code == 0 and project.ends(0) == [Begins("received SIGTERM"), "finished"]
+
+
+def test_t10b_sigterm_waits_for_what_runs(rig: Rig, project: Project, finished: Finished) -> None:
+    controller = project.start(*project.metrics(0, 1), "--jobs", "1")
+    wait_for(rig.jobs, 60, "a job")
+    controller.send(signal.SIGTERM)
+    controller.wait()
+    done = [seed for seed in (0, 1) if (project.run_dir(seed) / "metrics.json").exists()]
+    finished(controller, *done)
+    assert len(controller.submitted) == 1 and len(done) == 1
+
+
+def test_t10c_a_killed_controller_leaves_orphans_that_are_named_and_finish(
+    rig: Rig, project: Project, finished: Finished
+) -> None:
+    first = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    job = rig.jobs()[0]["id"]
+    first.kill()
+    said = project.ired("doctor").stdout
+    assert f"{job} RUNNING rule_train_wildcards_tiny_none_0" in said and "FAIL orphans" in said
+    unlock = project.run("--unlock", *project.metrics(0))
+    assert unlock.code == 0
+    second = project.run(*project.metrics(0))  # a forced duplicate
+    if second.code != 0:
+        wait_for(lambda: not rig.jobs(), 120, "the orphan to end")
+        third = project.run(*project.metrics(0))
+        assert third.code == 0
+    finished(second, 0)
+    assert trainings(project, 0) == 1, "never two writers, nothing trained twice"
+
+
+MODULE = "#%Module1.0\nsetenv IRED_TEST_MODULE loaded\n"
+
+
+def test_t13a_modules_of_the_site_file(rig: Rig, project: Project, finished: Finished) -> None:
+    init = Path("/etc/profile.d/modules.sh")
+    if not init.exists():
+        pytest.skip("no `module` command: apt-get install environment-modules")
+    folder = project.root / "modulefiles"
+    (folder / "accelerator").mkdir(parents=True)
+    (folder / "accelerator" / "1.0").write_text(MODULE)
+    site = project.root / "profiles/slurm/site.yaml"
+    site.write_text(f"modules: [accelerator/1.0]\nmodules_init: {init}\n")
+    with (project.root / "src/ired/engine.py").open("a") as engine:
+        engine.write('\nimport os\nassert os.environ["IRED_TEST_MODULE"] == "loaded"\n')
+    good = project.run(*project.metrics(0), MODULEPATH=str(folder))
+    assert good.code == 0 and (project.run_dir(0) / "metrics.json").exists()
+    site.write_text(f"modules: [accelerator/9.9]\nmodules_init: {init}\n")
+    started = time.monotonic()
+    bad = project.run(*project.metrics(1), "--retries", "0", MODULEPATH=str(folder))
+    assert bad.code == 1 and time.monotonic() - started < 120 and trainings(project, 1) == 0
+    logs = "".join(p.read_text() for p in (project.root / "results/.state/slurm_logs").rglob("*.log"))
+    assert "accelerator/9.9" in logs, "the module's own words"
+    finished(good, 0)
+
+
+def test_t13b_no_environment_on_the_node(rig: Rig, project: Project) -> None:
+    started = time.monotonic()
+    site = project.root / "profiles/slurm/site.yaml"
+    site.write_text("precommand: export PATH=/nowhere\n")
+    controller = project.run(*project.metrics(0), "--retries", "0")
+    assert controller.code == 1 and time.monotonic() - started < 120
+    logs = "".join(p.read_text() for p in (project.root / "results/.state/slurm_logs").rglob("*.log"))
+    assert "not found" in logs or "No such file" in logs, logs[-2000:]
+
+
+@pytest.fixture
+def tmpfs(project: Project):  # type: ignore[no-untyped-def]
+    """Mount a small or read-only file system at a folder of the project."""
+    mounted = []
+
+    def mount(folder: Path, options: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False
+        )
+        if done.returncode:
+            pytest.skip("this machine mounts nothing")
+        mounted.append(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+def test_t14a_a_full_log_folder(rig: Rig, project: Project, finished: Finished, tmpfs) -> None:  # type: ignore[no-untyped-def]
+    logs = project.root / "results/tiny/logs"
+    tmpfs(logs, "size=64k")
+    (logs / "train/none").mkdir(parents=True)
+    with contextlib.suppress(OSError):
+        (logs / "filler").write_bytes(b"x" * 65536)
+    controller = project.run(*project.metrics(0), "--retries", "0")
+    print("a full log folder: exit", controller.code, "trained", trainings(project, 0))
+    if controller.code == 0:
+        finished(controller, 0)
+    else:
+        assert "No space left" in controller.said + "".join(
+            p.read_text() for p in (project.root / "results/.state/slurm_logs").rglob("*.log")
+        )
+
+
+@pytest.mark.parametrize("options", ["size=12k", "ro"])
+def test_t14b_a_full_or_read_only_run_folder(
+    rig: Rig, project: Project, finished: Finished, tmpfs, options: str
+) -> None:  # type: ignore[no-untyped-def]
+    folder = project.root / "results/tiny/runs/none/seed0"
+    tmpfs(folder, options)
+    controller = project.run(*project.metrics(0, 1), "--retries", "0")
+    assert controller.code == 1
+    finished(controller, 1)
+    said = (
+        controller.said
+        + (project.root / "results/tiny/logs/train/none/seed0.log").read_text(errors="replace")
+        if (project.root / "results/tiny/logs/train/none/seed0.log").exists()
+        else controller.said
+    )
+    logs = "".join(p.read_text() for p in (project.root / "results/.state/slurm_logs").rglob("*.log"))
+    assert re.search("cannot write|No space left|Read-only|not writ", said + logs)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    before = trainings(project, 0)
+    again = project.run(*project.metrics(0))
+    finished(again, 0)
+    assert again.code == 0 and trainings(project, 0) <= max(before, 1), "what was finished is republished"
+
+
+def test_t16a_a_second_controller_in_the_same_folder(rig: Rig, project: Project, finished: Finished) -> None:
+    first = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    second = project.run(*project.metrics(0), seconds=60)
+    assert second.code == 1 and "lock" in second.said.lower() and second.submitted == []
+    assert first.wait() == 0
+    finished(first, 0)
+
+
+def test_t16b_the_same_results_from_another_checkout(
+    rig: Rig, project: Project, finished: Finished, tmp_path: Path
+) -> None:
+    first = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    other_root = tmp_path / "other"
+    ignore = shutil.ignore_patterns("results", ".snakemake", "controller-*")
+    shutil.copytree(project.root, other_root, ignore=ignore)
+    (other_root / "results").symlink_to(project.root / "results")
+    other = Project(other_root)
+    second = other.run(*other.metrics(0), "--retries", "0", seconds=200)
+    logs = "".join(p.read_text() for p in (project.root / "results/.state/slurm_logs").rglob("*.log"))
+    own = (project.root / "results/tiny/logs/train/none/seed0.log").read_text()
+    print("second controller: exit", second.code)
+    assert "is being trained by job" in logs + own + second.said or second.code == 0
+    first.wait()
+    last = project.run(*project.metrics(0))
+    assert last.code == 0
+    finished(last, 0)
+    assert trainings(project, 0) == 1
+
+
+def test_doctor_and_its_probe_on_the_cluster(rig: Rig, project: Project) -> None:
+    good = project.ired("doctor", "--submit", "--json")
+    checks = json.loads(good.stdout)
+    assert good.returncode == 0, [c for c in checks if c["level"] == "FAIL"]
+    facts = "\n".join(c["fact"] for c in checks)
+    assert "stopped by SIGTERM with a checkpoint and resumed" in facts and "sees no accelerator" in facts
+
+    (project.root / "profiles/slurm/site.yaml").write_text("gpu_partition: short\n")
+    bad = project.ired("doctor")
+    assert bad.returncode == 1
+    assert (
+        "FAIL partition: short allows 1:00, the last attempt asks 480 min -> set `max_minutes: 1`"
+        in bad.stdout
+    )
+
+
+def test_status_while_jobs_wait_and_run(rig: Rig, project: Project, finished: Finished) -> None:
+    rig.ask("scontrol", "update", "PartitionName=gpu", "State=DOWN")
+    try:
+        controller = project.start(*project.metrics(0, 1))
+        wait_for(rig.jobs, 60, "a job in the queue")
+        said = project.ired("status").stdout
+    finally:
+        rig.ask("scontrol", "update", "PartitionName=gpu", "State=UP")
+    assert re.search(r"pending +none/seed\d +job \d+: ", said), said
+    controller.send(signal.SIGINT)
+    controller.wait(120)
+    wait_for(lambda: not rig.jobs(), 60, "jobs to end")
+    running = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    said = project.ired("status").stdout
+    assert re.search(r"running +none/seed0 +job \d+ on", said), said
+    assert running.wait() == 0
+    finished(running, 0)
+    assert "done" in project.ired("status").stdout

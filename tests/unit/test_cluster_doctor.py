@@ -1,0 +1,139 @@
+"""`doctor` with a scheduler that says what the test wants. The real one: tests/slurm."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from fake_slurm import FakeSlurm
+
+from ired.cluster import checks_project, checks_slurm
+from ired.cluster.checks import Check, CheckFunction, Subject, read_profile
+from ired.cluster.doctor import read_study
+from ired.cluster.site import read_site
+from ired.errors import UserError
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
+    fake = FakeSlurm(tmp_path / "bin", monkeypatch)
+    fake.says("squeue", "true")
+    return fake
+
+
+@pytest.fixture
+def project(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "project"
+    root.mkdir()
+    shutil.copy(repository / "config.yaml", root)
+    for name in ("workflow", "profiles"):
+        shutil.copytree(repository / name, root / name, ignore=shutil.ignore_patterns("site.yaml"))
+    monkeypatch.chdir(root)
+    return root
+
+
+def subject(project: Path, site: str = "") -> Subject:
+    profile = project / "profiles" / "slurm"
+    (profile / "site.yaml").write_text(site)
+    study = read_study()
+    return Subject(project, profile, "smoke", study, read_site(), read_profile(profile))
+
+
+def run(check: CheckFunction, subject: Subject) -> list[Check]:
+    return list(check(subject))
+
+
+def test_a_line_says_fact_and_cure() -> None:
+    assert Check("a", "FAIL", "b", "c").line() == "FAIL a: b -> c"
+    assert Check("a", "ok", "b").line() == "ok   a: b"
+
+
+def test_the_profile_as_shipped_has_nothing_to_lint(project: Path, slurm: FakeSlurm) -> None:
+    assert [c.level for c in run(checks_project.lint, subject(project))] == ["ok"]
+    assert subject(project).train(1)["mem_mb"] == 16000 and subject(project).train(9)["mem_mb"] == 96000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("    ?for key, value in site.gpu", "    gpus: 1\n    ?for key, value in site.gpu", "`gpus`, which"),
+        ("retries: 2", "slurm-array-jobs: train\nretries: 2", "slurm-array-jobs"),
+        ("retries: 2", "slurm: {requeue: true}\nretries: 2", "`slurm` is dropped silently"),
+        ("slurm-no-requeue: ?not site.preemptible", "slurm-no-requeue: false", "not exactly one"),
+        ('    runtime: ?f"min(240', '    time: 1h\n    runtime: ?f"min(240', "`time`, which"),
+    ],
+)
+def test_what_snakemake_would_drop_silently_is_named(
+    project: Path, slurm: FakeSlurm, old: str, new: str, says: str
+) -> None:
+    path = project / "profiles/slurm/config.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    found = run(checks_project.lint, subject(project))
+    assert any(c.level == "FAIL" and says in c.fact for c in found), found
+
+
+def test_retries_in_a_rule_are_named(project: Path, slurm: FakeSlurm) -> None:
+    path = project / "workflow/rules/train.smk"
+    path.write_text(path.read_text() + "\nrule x:\n    retries: 3\n")
+    assert "train.smk has `retries:`" in run(checks_project.lint, subject(project))[0].fact
+
+
+@pytest.mark.parametrize(
+    ("site", "sinfo", "level", "says"),
+    [
+        ("", "gpu*|up|1-00:00:00|gpu:a100:4|idle|3", "ok", "3 idle"),
+        (
+            "max_minutes: 480",
+            "gpu*|up|4:00:00|gpu:a100:4|idle|3",
+            "FAIL",
+            "allows 4:00:00, the last attempt asks",
+        ),
+        (
+            "gres: gpu:h100:1",
+            "gpu*|up|infinite|gpu:a100:4|idle|3",
+            "FAIL",
+            "gpu:h100:1 is not offered by gpu",
+        ),
+        ("gpu_partition: big", "", "FAIL", "no partition big"),
+        ("", "gpu*|down|infinite|gpu:1|idle|3", "FAIL", "gpu is down"),
+    ],
+)
+def test_partitions(project: Path, slurm: FakeSlurm, site: str, sinfo: str, level: str, says: str) -> None:
+    slurm.says("sinfo", f"echo '{sinfo}'")
+    found = run(checks_slurm.partition, subject(project, site))
+    assert any(c.level == level and says in c.fact for c in found), found
+
+
+def test_submission_limits(project: Path, slurm: FakeSlurm) -> None:
+    slurm.says("squeue", "echo '7|RUNNING|None|n1|other|x'")
+    slurm.says("sacctmgr", 'case "$*" in *assoc*) echo "20|";; *) echo "|";; esac')
+    (found,) = run(checks_slurm.limits, subject(project))
+    assert found.line() == "FAIL limits: jobs 40 > 20 - 1 of yours -> set `max_jobs: 19` in site.yaml"
+    slurm.says("sacctmgr", "exit 1")
+    assert run(checks_slurm.limits, subject(project))[0].level == "WARN"
+
+
+def test_orphans_and_a_short_memory(project: Path, slurm: FakeSlurm) -> None:
+    slurm.says("squeue", "echo '7|RUNNING|None|n1|ired_1|rule_train_wildcards_smoke_none_0'")
+    found = run(checks_slurm.orphans, subject(project))[0]
+    assert found.level == "FAIL" and "7 RUNNING rule_train_wildcards_smoke_none_0" in found.fact
+    slurm.says("scontrol", "echo 'MinJobAge = 120 sec'; echo 'PreemptMode = CANCEL'")
+    levels = [(c.name, c.level) for c in run(checks_slurm.scheduler_config, subject(project))]
+    assert levels == [("status command", "FAIL"), ("requeue", "WARN")]
+
+
+def test_sbatchs_own_words_are_handed_on(project: Path, slurm: FakeSlurm) -> None:
+    slurm.says("sbatch", 'echo "$*" >> "$0.calls"; echo "sbatch: error: Invalid account" >&2; exit 1')
+    found = run(checks_slurm.accepted, subject(project, "account: me\ngres: gpu:a100:1"))
+    assert [c.level for c in found] == ["FAIL", "FAIL"] and "Invalid account" in found[0].fact
+    calls = (slurm.folder / "sbatch.calls").read_text().splitlines()
+    assert "--account=me --mem=16000 --time=240 --gres=gpu:a100:1" in calls[0] and "--gpus" not in calls[0]
+    assert "--mem=48000 --time=480" in calls[1]
+
+
+def test_a_folder_that_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"config\.yaml is missing here"):
+        read_study()

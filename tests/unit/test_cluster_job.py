@@ -1,0 +1,355 @@
+"""A training job among others: locks, deadlines, remembered mistakes, drift, STOP files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from fake_slurm import FakeSlurm
+
+from factories import tiny_config
+from ired.cluster import drift, lock
+from ired.cluster.deadline import stopper_for
+from ired.cluster.events import Events, attempts
+from ired.cluster.fatal import remembered
+from ired.cluster.job import Job
+from ired.cluster.lock import RunLock, read_lock
+from ired.cluster.slurm import duration, job_state, queue
+from ired.errors import PassingError, UserError
+from ired.held_out import SPLITS, write_split
+from ired.runs import Execution, seed_folder, train_and_publish
+from ired.stopping import Interrupted, Stopper
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    return FakeSlurm(tmp_path / "bin", monkeypatch)
+
+
+def held(folder: Path, **facts: object) -> None:
+    """A lock of somebody else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    holder = {"token": "other", "host": "node7", "pid": 1, "job": "41", "heartbeat": time.time(), "step": 3}
+    (folder / "lock.json").write_text(json.dumps(holder | facts))
+
+
+@pytest.mark.parametrize("text", ["1-02:03:04", "02:03:04", "3:04", "UNLIMITED", "NOT_SET", ""])
+def test_durations(text: str) -> None:
+    expected = {"1-02:03:04": 93784.0, "02:03:04": 7384.0, "3:04": 184.0}
+    assert duration(text) == expected.get(text)
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "PENDING", "COMPLETING", "SUSPENDED"])
+def test_a_live_job_keeps_its_lock(slurm: FakeSlurm, tmp_path: Path, state: str) -> None:
+    slurm.state(state)
+    held(tmp_path / "run", heartbeat=0)
+    with pytest.raises(Interrupted, match=f"trained by job 41 on node7: SLURM says {state}"):
+        RunLock(tmp_path / "run").acquire()
+
+
+@pytest.mark.parametrize("state", ["NODE_FAIL", "CANCELLED", "COMPLETED", "unknown"])
+def test_an_ended_job_loses_its_lock_at_once(slurm: FakeSlurm, tmp_path: Path, state: str) -> None:
+    slurm.state(state)
+    held(tmp_path / "run")
+    mine = RunLock(tmp_path / "run")
+    mine.acquire()
+    assert mine.taken_from is not None and mine.taken_from["job"] == "41" and mine.ours()
+    mine.release()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_without_an_answer_the_heartbeat_decides(slurm: FakeSlurm, tmp_path: Path) -> None:
+    slurm.state("down")
+    held(tmp_path / "run", heartbeat=time.time() - 100)
+    with pytest.raises(Interrupted, match="heartbeat 100 s ago"):
+        RunLock(tmp_path / "run").acquire()
+    held(tmp_path / "run", heartbeat=time.time() - 601)
+    RunLock(tmp_path / "run").acquire()
+
+
+def test_a_requeued_job_takes_over_from_its_former_self(
+    slurm: FakeSlurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm.state("RUNNING")
+    monkeypatch.setenv("SLURM_JOB_ID", "41")
+    held(tmp_path / "run")
+    RunLock(tmp_path / "run").acquire()
+
+
+def test_a_local_process_that_died_loses_its_lock(slurm: FakeSlurm, tmp_path: Path) -> None:
+    here = os.uname().nodename
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    held(tmp_path / "run", job=None, host=here, pid=os.getpid())
+    with pytest.raises(Interrupted, match="its process exists"):
+        RunLock(tmp_path / "run").acquire()
+    held(tmp_path / "run", job=None, host=here, pid=dead.pid)
+    RunLock(tmp_path / "run").acquire()
+
+
+def test_a_nameless_lock_has_a_minute(slurm: FakeSlurm, tmp_path: Path) -> None:
+    path = tmp_path / "lock.json"
+    path.touch()
+    with pytest.raises(Interrupted):
+        RunLock(tmp_path).acquire()
+    os.utime(path, (time.time() - 61, time.time() - 61))
+    RunLock(tmp_path).acquire()
+
+
+def test_of_many_at_once_one_takes_a_stale_lock(slurm: FakeSlurm, tmp_path: Path) -> None:
+    slurm.state("NODE_FAIL")
+    for _ in range(5):
+        held(tmp_path)
+        won: list[RunLock] = []
+
+        def take(won: list[RunLock] = won) -> None:
+            mine = RunLock(tmp_path)
+            try:
+                mine.acquire()
+                won.append(mine)
+            except Interrupted:
+                pass
+
+        threads = [threading.Thread(target=take) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len([mine for mine in won if mine.ours()]) == 1 and len(won) == 1
+        won[0].release()
+
+
+def test_a_heartbeat_renews_and_notices_a_loss(slurm: FakeSlurm, tmp_path: Path) -> None:
+    mine = RunLock(tmp_path)
+    mine.acquire()
+    assert mine.beat(17)
+    found = read_lock(tmp_path / "lock.json")
+    assert found is not None and found["step"] == 17 and time.time() - found["heartbeat"] < 5
+    held(tmp_path)
+    assert not mine.beat(18) and read_lock(tmp_path / "lock.json")["token"] == "other"  # type: ignore[index]
+    mine.release()
+    assert (tmp_path / "lock.json").exists(), "another's lock is not ours to remove"
+
+
+def test_a_run_whose_lock_is_lost_writes_nothing(tmp_path: Path, slurm: FakeSlurm) -> None:
+    config, execution = prepared(tmp_path)
+    folder = seed_folder(execution.state, config)
+
+    class Robbed(Stopper):
+        def reason(self) -> str | None:
+            held(folder, job=None, host=os.uname().nodename, pid=os.getpid())
+            return None
+
+    with pytest.raises(Interrupted, match="leaving the run to its new owner"):
+        train_and_publish([config], [tmp_path / "run"], execution, Robbed())
+    assert not (tmp_path / "run").exists() and not list(folder.glob("checkpoints/*"))
+
+
+def prepared(root: Path) -> tuple:  # type: ignore[type-arg]
+    """A configuration, its data, and where its state goes."""
+    config = tiny_config()
+    for split in SPLITS:
+        write_split(split, config.problem, config.held_out, root / "data" / f"{split}.npz")
+    return config, Execution(root / "data", root / "state" / "scale" / "variant")
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_stop_file_of_run_variant_or_scale_stops_and_keeps_from_starting(
+    tmp_path: Path, slurm: FakeSlurm, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, execution = prepared(tmp_path)
+    folder = seed_folder(execution.state, config)
+    monkeypatch.setattr("ired.cluster.job.LOOK_SECONDS", 0.01)
+    stop = [folder, *folder.parents][level] / "STOP"
+
+    class Slow(Stopper):
+        def reason(self) -> str | None:
+            stop.touch()
+            time.sleep(0.2)
+            return super().reason()
+
+    with pytest.raises(Interrupted, match=r"STOP exists; step \d+ is saved"):
+        train_and_publish([config], [tmp_path / "run"], execution, Slow())
+    with pytest.raises(Interrupted, match="remove it to let this run go on"):
+        train_and_publish([config], [tmp_path / "run"], execution, Stopper())
+    stop.unlink()
+    train_and_publish([config], [tmp_path / "run"], execution, Stopper())
+    tried = json.loads((tmp_path / "run" / "provenance.json").read_text())["attempts"]
+    assert len(tried) == 2 and "STOP exists" in tried[0]["end"] and tried[1]["end"] == "finished"
+
+
+def test_a_killed_attempt_has_no_end_and_leaves_no_temporary_file(tmp_path: Path, slurm: FakeSlurm) -> None:
+    config, execution = prepared(tmp_path)
+    folder = seed_folder(execution.state, config)
+    Events(folder).note("started", commit="abc")
+    for stray in (folder / "checkpoints" / ".step1.99.tmp", tmp_path / "run" / ".metrics.json.99.tmp"):
+        stray.parent.mkdir(parents=True, exist_ok=True)
+        stray.touch()
+    train_and_publish([config], [tmp_path / "run"], execution, Stopper())
+    tried = json.loads((tmp_path / "run" / "provenance.json").read_text())["attempts"]
+    assert [attempt["end"] for attempt in tried] == [None, "finished"]
+    assert not list(tmp_path.rglob("*.tmp")) and not list(tmp_path.rglob("lock.json"))
+
+
+def test_too_little_space_is_said_before_training(
+    tmp_path: Path, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, execution = prepared(tmp_path)
+    usage = type("Usage", (), {"free": 100})
+    monkeypatch.setattr("ired.cluster.job.shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(PassingError, match="0 MiB are free, 3 checkpoints need 1 MiB"):
+        train_and_publish([config], [tmp_path / "run"], execution, Stopper())
+
+
+def test_the_deadline_comes_from_the_scheduler_less_a_margin(
+    slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm.says("squeue", "echo 0:40")
+    assert stopper_for(None).reason() is None, "outside a job nobody is asked"
+    monkeypatch.setenv("SLURM_JOB_ID", "5")
+    stopper = stopper_for(600)
+    assert stopper.reason() is None
+    stopper.checkpoint_took(9)
+    assert stopper.reason() == "the job's time limit is 40 s away", (
+        "five slow checkpoints do not fit any more"
+    )
+    slurm.says("squeue", "echo 0:00")
+    assert stopper_for(600).reason() is not None
+    slurm.says("squeue", "echo UNLIMITED")
+    assert stopper_for(None).reason() is None
+
+
+def test_without_an_answer_the_deadline_is_the_rules_own(
+    slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slurm.state("down")
+    monkeypatch.setenv("SLURM_JOB_ID", "5")
+    assert stopper_for(10).reason() is None
+    assert "taking 480 s" in capsys.readouterr().err
+
+
+def test_a_mistake_is_remembered_for_one_call_of_snakemake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def attempt(config: str = "{}", error: type[UserError] = UserError) -> str:
+        try:
+            with remembered([config], tmp_path):
+                calls.append(config)
+                raise error("the data are altered")
+        except UserError as caught:
+            return str(caught)
+
+    attempt()
+    attempt()
+    assert len(calls) == 2 and not list(tmp_path.iterdir()), "by hand every call tries"
+    monkeypatch.setenv(drift.RUN_ID, "one")
+    attempt(error=PassingError)
+    assert not list(tmp_path.iterdir()), "what may pass is tried again"
+    attempt()
+    calls.clear()
+    assert "the data are altered (so it was in job" in attempt() and calls == []
+    attempt(config='{"seed": 1}')
+    monkeypatch.setenv(drift.RUN_ID, "two")
+    attempt()
+    monkeypatch.setenv(drift.EXPECT_SHA, "another")
+    attempt()
+    assert len(calls) == 3, "a new configuration, call or commit starts afresh"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in (drift.EXPECT_SHA, drift.EXPECT_CONFIG, drift.RUN_ID):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    root = tmp_path / "checkout"
+    (root / "src").mkdir(parents=True)
+    (root / "src" / "code.py").write_text("a = 1\n")
+    monkeypatch.chdir(root)
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "first")
+    return root
+
+
+def git(*words: str) -> None:
+    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words], check=True)
+
+
+def test_code_that_changed_is_refused_in_a_job_and_nowhere_else(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drift.plan({"scale": "tiny"})
+    planned = os.environ[drift.EXPECT_SHA]
+    (checkout / "README.md").write_text("words\n")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "documentation")
+    monkeypatch.setenv("SLURM_JOB_ID", "5")
+    drift.refuse_drift()
+    (checkout / "src" / "code.py").write_text("a = 2\n")
+    with pytest.raises(UserError, match=rf"submitted from {planned} but finds \w+\+\w+; check"):
+        drift.refuse_drift()
+    git("commit", "--quiet", "-a", "-m", "second")
+    with pytest.raises(UserError, match=rf"submitted from {planned} but finds {drift.code_identity()};"):
+        drift.refuse_drift()
+    monkeypatch.delenv("SLURM_JOB_ID")
+    drift.refuse_drift()
+
+
+def test_uncommitted_code_may_be_planned(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (checkout / "src" / "code.py").write_text("a = 3\n")
+    drift.plan({})
+    monkeypatch.setenv("SLURM_JOB_ID", "5")
+    drift.refuse_drift()
+    git("checkout", "--quiet", "src/code.py")
+    with pytest.raises(UserError, match="submitted from"):
+        drift.refuse_drift()
+
+
+def test_a_configuration_that_changed_is_refused(checkout: Path) -> None:
+    drift.plan({"scale": "tiny"})
+    drift.plan({"scale": "tiny"})
+    with pytest.raises(UserError, match=r"config\.yaml changed"):
+        drift.plan({"scale": "paper"})
+
+
+def test_events_survive_a_torn_line_and_a_full_disk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = Events(tmp_path)
+    events.note("started")
+    with events.path.open("a") as handle:
+        handle.write('{"time": "2')
+    assert len(events.read()) == 1 and attempts(events.read())[0]["end"] is None
+    (tmp_path / "file").touch()
+    Events(tmp_path / "file").note("started")
+    assert "cannot note 'started'" in capsys.readouterr().err
+
+
+def test_job_states_and_the_queue(slurm: FakeSlurm) -> None:
+    slurm.state("down")
+    assert job_state("4") is None and queue("ired") is None
+    slurm.state("unknown")
+    assert job_state("4") == "GONE"
+    slurm.says("squeue", "printf '7|PENDING|QOSMaxGRESPerUser||ired_x|rule_train\\n8|RUNNING|None|n1|b|c\\n'")
+    jobs = queue("ired")
+    assert jobs is not None and [(j.job, j.reason, j.live) for j in jobs] == [
+        ("7", "QOSMaxGRESPerUser", True)
+    ]
+
+
+def test_all_locks_of_a_pack_are_given_back_where_one_is_held(slurm: FakeSlurm, tmp_path: Path) -> None:
+    held(tmp_path / "b", job=None, host=os.uname().nodename, pid=os.getpid())
+    job = Job([tmp_path / "a", tmp_path / "b"], Stopper())
+    with pytest.raises(Interrupted), job.holding():
+        pass
+    assert not (tmp_path / "a" / "lock.json").exists()
+    assert lock.STALE_SECONDS == 600

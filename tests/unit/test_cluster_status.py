@@ -1,0 +1,151 @@
+"""`status` with a scheduler that says what the test wants; classes of failure; the patient sbatch."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from fake_slurm import FakeSlurm
+
+from ired.cluster.events import Events
+from ired.cluster.status import Layout, RunStatus, as_lines, statuses
+from ired.cluster.trouble import classify
+from ired.runs import seed_folder
+from ired.study import ResolvedStudy
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    return FakeSlurm(tmp_path / "bin", monkeypatch)
+
+
+@pytest.fixture
+def layout(repository: Path, tmp_path: Path) -> Layout:
+    values = yaml.safe_load((repository / "config.yaml").read_text())
+    values["scales"]["smoke"] |= {"seeds": list(range(8)), "experiments": ["strategies"]}
+    study = ResolvedStudy(values | {"seeds_per_job": 1})
+    return Layout(tmp_path / "results", study, "smoke", "profiles/slurm")
+
+
+def seeds(layout: Layout) -> dict[int, RunStatus]:
+    """The runs of the variant `none`."""
+    found = [status for status in statuses(layout) if status.run.startswith("none/")]
+    return {int(status.run.removeprefix("none/seed")): status for status in found}
+
+
+def test_every_kind_of_run(layout: Layout, slurm: FakeSlurm) -> None:
+    def folder(seed: int) -> Path:
+        config = layout.study.run_config("smoke", "none", seed)
+        path = seed_folder(layout.state("none"), config)
+        path.mkdir(parents=True)
+        return path
+
+    def published(seed: int, mark: str) -> None:
+        layout.metrics("none", seed).parent.mkdir(parents=True)
+        layout.metrics("none", seed).write_text(json.dumps({"fingerprint": mark, "status": "finished"}))
+
+    published(0, layout.study.run_config("smoke", "none", 0).fingerprint())
+    published(1, "another")
+    lock = {"token": "t", "host": "n1", "pid": 1, "job": "12", "heartbeat": time.time() - 30, "step": 70}
+    (folder(2) / "lock.json").write_text(json.dumps(lock))
+    (folder(3) / "lock.json").write_text(json.dumps(lock | {"job": "13"}))
+    broken = Events(folder(4))
+    broken.note("started")
+    broken.note("ended", why="the job's time limit is 60 s away; step 5 is saved in x", step=5)
+    (folder(5) / "STOP").touch()
+    rows = [f"{n}|{s}|{r}||ired_x|rule_train_wildcards_smoke_none_{k}" for n, s, r, k in (
+        (12, "RUNNING", "None", 2), (13, "NODE_FAIL", "None", 3), (16, "PENDING", "QOSMaxGRESPerUser", 6),
+    )]  # fmt: skip
+    text = "\\n".join(rows)
+    slurm.says(
+        "squeue", f'case "$*" in *--me*) printf "{text}\\n";; *13*) echo NODE_FAIL;; *) echo RUNNING;; esac'
+    )
+
+    found = seeds(layout)
+    kinds = {seed: status.kind for seed, status in found.items()}
+    assert kinds == {
+        0: "done", 1: "outdated", 2: "running", 3: "lost", 4: "failed", 5: "failed", 6: "pending",
+        7: "not started",
+    }  # fmt: skip
+    assert "job 12 on n1, step 70, SLURM says RUNNING, heartbeat 30 s ago" in found[2].detail
+    assert "job 13 on n1" in found[3].detail and "ended without a word" in found[3].detail
+    assert found[4].detail.startswith("timeout: ") and found[5].detail.startswith("stopped: ")
+    assert found[6].detail == "job 16: QOSMaxGRESPerUser"
+    assert found[3].rerun == f"snakemake --profile profiles/slurm {layout.metrics('none', 3)}"
+    lines = list(as_lines(statuses(layout)))
+    assert lines[0].startswith("1 lost, 2 failed, 1 running, 1 pending, 1 outdated")
+    assert any(line.strip() == f"again  {found[3].rerun}" for line in lines)
+
+
+def test_without_a_scheduler_the_files_speak(layout: Layout, slurm: FakeSlurm) -> None:
+    slurm.state("down")
+    log = layout.log("none", 0)
+    log.parent.mkdir(parents=True)
+    log.write_text("error: --config: unknown key 'x'\n")
+    status = seeds(layout)[0]
+    assert (status.kind, status.log) == ("failed", str(log)) and status.detail.startswith("config: ")
+
+
+def test_the_schedulers_word_counts_where_the_run_said_nothing(layout: Layout, slurm: FakeSlurm) -> None:
+    slurm.state("down")
+    for seed, said in enumerate(("oom-kill event(s) in StepId=7.0", "CANCELLED AT 2026 DUE TO TIME LIMIT")):
+        folder = layout.results / ".state/slurm_logs/rule_train" / layout.job("none", seed)
+        folder.mkdir(parents=True)
+        (folder / "7.log").write_text(f"Building DAG of jobs...\nslurmstepd: error: {said} ***\n")
+    found = seeds(layout)
+    assert found[0].detail.startswith("oom: ") and found[1].detail.startswith("timeout: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("slurmstepd: error: Detected 1 oom_kill event in StepId=3.0", "oom"),
+        ("slurmstepd: error: JOB 3 ON n1 CANCELLED AT 2026 DUE TO NODE FAILURE", "node"),
+        ("error: cannot write results/x: No space left on device; free space or mend permissions", "disk"),
+        ("interrupted: received SIGTERM; step 4 is saved in x", "cancelled"),
+        ("error: this job was submitted from a but finds b; check that commit out again", "checkout"),
+        ("interrupted: seed0 is being trained by job 4 on n1: SLURM says RUNNING", "second writer"),
+        ("error: --config: 'seed' is missing", "config"),
+        ("Traceback (most recent call last):\nValueError: x", "bug"),
+        ("nothing of note", "unknown"),
+    ],
+)
+def test_classes(text: str, kind: str) -> None:
+    assert classify(text) == kind
+
+
+REFUSED = """echo call >> "$0.calls"
+[ $(wc -l < "$0.calls") -gt {times} ] && {{ echo 77; exit 0; }}
+echo "sbatch: error: {text}" >&2; exit 1"""
+
+
+@pytest.mark.parametrize(
+    ("text", "times", "calls", "code"),
+    [
+        ("QOSMaxSubmitJobPerUserLimit", 2, 3, 0),
+        ("Batch job submission failed: Socket timed out on send/recv operation", 1, 2, 0),
+        ("invalid partition specified: x", 9, 1, 1),
+        ("Batch job submission failed: Invalid account", 9, 1, 1),
+        ("AssocMaxSubmitJobLimit", 99, 4, 1),
+    ],
+)
+def test_the_patient_sbatch(
+    repository: Path, tmp_path: Path, slurm: FakeSlurm, text: str, times: int, calls: int, code: int
+) -> None:
+    slurm.says("sbatch", REFUSED.format(text=text, times=times))
+    shutil.copytree(repository / "profiles/slurm/bin", tmp_path / "patient")
+    path = f"{tmp_path / 'patient'}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "IRED_SBATCH_PAUSE": "1", "IRED_SBATCH_PATIENCE": "6"}
+    done = subprocess.run(
+        ["sbatch", "--comment", "a b"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code and done.stdout == ("77\n" if code == 0 else "")
+    assert text in done.stderr
+    assert len((slurm.folder / "sbatch.calls").read_text().splitlines()) == calls

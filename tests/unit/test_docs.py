@@ -1,0 +1,145 @@
+"""What the documentation shows is run, and what it names is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from leaves import leaves
+
+from ired.config import RunConfig
+
+SCRIPT = """
+import json, sys
+import torch
+from ired.config import RunConfig
+from ired.engine import Engine
+from ired.errors import UserError
+
+settings = json.loads(sys.argv[1])
+engine = Engine(RunConfig.from_json(json.dumps(settings)), (0,))
+proposals, propose = [], engine.strategy.propose
+
+
+def watched(energy, batch, streams):
+    proposals.append((batch, propose(energy, batch, streams)))
+    return proposals[-1][1]
+
+
+engine.strategy.propose = watched
+for _ in range(settings["training"]["steps"]):
+    engine.advance()
+between = 0
+for batch, proposal in proposals:
+    pair = (proposal.solution.unflatten(-1, (3, 3)), batch.solution.unflatten(-1, (3, 3)))
+    value, truth = map(torch.linalg.eigvalsh, pair)
+    between += ((value < truth) & (1 / value - 1 / truth < 0.5 + 1e-3)).all().item()
+plain = Engine(RunConfig.from_json(json.dumps(settings | {"negatives": {"strategy": "random"}})), (0,))
+for _ in range(settings["training"]["steps"]):
+    plain.advance()
+try:
+    RunConfig.from_json(json.dumps(settings | {"negatives": {"strategy": "ridge", "lagrest": 1.0}}))
+except UserError as error:
+    refused = str(error)
+print(json.dumps({"proposals": len(proposals), "right": between, "losses": engine.take_losses(),
+                  "differs": not torch.equal(engine.flat, plain.flat), "refused": refused}))
+"""
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced code blocks of a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_example_strategy_is_one_file_and_one_registry_line(repository: Path, tmp_path: Path) -> None:
+    """Added to a copy of the package as the page says, it trains, its negatives are used, and they are what
+    it says: eigenvalues 1 / (lambda + r) with 0 < r < 0.5."""
+    page = repository / "docs/adding_a_strategy.md"
+    file, import_line, registry_line = blocks(page, "python")
+    (variant,) = yaml.safe_load(blocks(page, "yaml")[0]).values()
+    package = tmp_path / "ired"
+    shutil.copytree(repository / "src/ired", package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "negatives/ridge.py").write_text(file)
+    registry = package / "negatives/__init__.py"
+    text, before = registry.read_text(), "from ired.negatives.semi_hard import"
+    opening = "STRATEGIES: dict[str, type[Strategy]] = {\n"
+    assert text.count(before) == text.count(opening) == 1
+    registry.write_text(text.replace(before, import_line + before).replace(opening, opening + registry_line))
+    settings = {
+        "protocol": 1,
+        "seed": 0,
+        "problem": {"n": 3},
+        "network": {"kind": "mlp", "hidden": 8, "time_features": 8},
+        "training": {"steps": 5, "batch_size": 16},
+        **variant,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(settings)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["proposals"] == result["right"] == 5 and result["differs"]
+    assert all(value > 0 for loss in result["losses"] for value in loss)
+    assert "unknown key 'negatives.lagrest'" in result["refused"] and "'largest'" in result["refused"]
+
+
+def test_every_key_in_the_table_of_parameters_exists(repository: Path) -> None:
+    """And every name of the record's list has a row."""
+    page = (repository / "docs/parameters.md").read_text()
+    valid = {re.sub(r"\[\w+\]", "", leaf) for leaf in leaves(RunConfig)}
+    valid |= {leaf.rpartition(".")[0] for leaf in valid}
+    rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|", page, re.MULTILINE)
+    assert len(rows) == 22
+    assert not [key for _, key in rows if key not in valid]
+    second = page[page.index("## What the record did not have") :]
+    named = [
+        key
+        for cell in re.findall(r"^\| (`.*?`) \|", second, re.MULTILINE)
+        for key in re.findall(r"`([\w.]+)`", cell)
+    ]
+    assert named and not [key for key in named if key not in valid]
+
+
+def test_defaults_in_the_table_of_parameters_are_the_defaults(repository: Path) -> None:
+    from ired.losses import Contrast
+    from ired.negatives import STRATEGIES
+    from ired.negatives.replay import Replay
+
+    page = (repository / "docs/parameters.md").read_text()
+    cells = re.findall(r"^\| `\w+` \| `([\w.]+)` \| ([^|]+?) \|", page, re.MULTILINE)
+    for key, shown in cells:
+        section, name = key.rpartition(".")[::2]
+        if section == "negatives" and name not in ("strategy", "replay"):
+            classes = [s.Settings for s in STRATEGIES.values() if name in s.Settings.model_fields]
+        else:
+            classes = {"negatives.replay": [Replay], "contrast": [Contrast]}.get(section, [])
+        defaults = dict.fromkeys(str(c.model_fields[name].default) for c in classes)
+        assert not classes or ", ".join(defaults).replace("None", "null") == shown, key
+
+
+def test_every_row_of_the_ledger_names_a_test_that_exists(repository: Path) -> None:
+    page = (repository / "docs/ledger.md").read_text()
+    written = "".join(path.read_text() for path in sorted((repository / "tests").rglob("test_*.py")))
+    defined = set(re.findall(r"^def (test_\w+)", written, re.MULTILINE))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named <= defined, named - defined
+    ledger = "".join(path.read_text() for path in sorted((repository / "tests/ledger").glob("*.py")))
+    for row in (
+        "issue_12",
+        *(f"cd_{k:03}" for k in range(1, 11)),
+        "lit_1",
+        "lit_2",
+        *(f"u{k}" for k in range(1, 7)),
+    ):
+        proofs = [t for t in re.findall(r"^def (test_\w+)", ledger, re.MULTILINE) if f"{row}_" in t]
+        assert proofs and any(t in named for t in proofs), row

@@ -1,0 +1,104 @@
+"""What a dry run plans in every situation a user is in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from workflow_plan import Snakemake, planned
+
+from synthetic_tables import make_tables, write_tables
+
+pytestmark = pytest.mark.workflow
+
+
+def test_all_trains_every_variant_and_seed_of_each_scale(snakemake: Snakemake) -> None:
+    for scale, runs in (("smoke", 3 * 2), ("laptop", 3 * 5), ("paper", 3 * 10)):
+        jobs = planned(snakemake("-n", "all", "--config", f"scale={scale}"))
+        assert (jobs["train"], jobs["diagnose"], jobs["dataset"], jobs["aggregate"]) == (runs, runs, 4, 1)
+        assert jobs["figure"] == 11 and jobs["report_page"] == 1
+
+
+def test_one_run_by_its_path(snakemake: Snakemake) -> None:
+    jobs = planned(snakemake("-n", "results/laptop/runs/adversarial/seed3/metrics.json"))
+    assert jobs == {"train": 1, "dataset": 3}
+
+
+def test_a_typo_in_a_path_is_no_rule(snakemake: Snakemake) -> None:
+    done = snakemake("-n", "results/laptop/runs/adverserial/seed3/metrics.json")
+    assert done.returncode != 0 and "MissingRuleException" in done.stdout
+
+
+@pytest.mark.parametrize("where", ["laptop", "shipped/laptop"])
+def test_figures_from_tables_alone_train_nothing(snakemake: Snakemake, project: Path, where: str) -> None:
+    write_tables(make_tables(), project / "results", where, "strategies")
+    jobs = planned(snakemake("-n", "figures"))
+    assert set(jobs) == {"figures", "figure"} and jobs["figure"] == 11
+
+
+def test_shipped_tables_do_not_stand_in_for_training(snakemake: Snakemake, project: Path) -> None:
+    write_tables(make_tables(), project / "results", "shipped/laptop", "strategies")
+    assert planned(snakemake("-n", "all"))["train"] == 15
+
+
+def test_experiments_share_runs_that_are_configured_alike(snakemake: Snakemake) -> None:
+    jobs = planned(snakemake("-n", "opt_steps", "step_size", "noise_scale"))
+    # none and adversarial once, five, four and five further levels, three seeds each.
+    assert jobs["train"] == 3 * (2 + 5 + 4 + 5) and jobs["aggregate"] == 3
+
+
+def test_a_pack_trains_together_and_publishes_apart(snakemake: Snakemake, project: Path) -> None:
+    config = yaml.safe_load((project / "config.yaml").read_text())
+    config["seeds_per_job"] = 2
+    (project / "config.yaml").write_text(yaml.safe_dump(config))
+    jobs = planned(snakemake("-n", "runs"))
+    assert (jobs["train"], jobs["publish"]) == (3 * 3, 15)
+    jobs = planned(snakemake("-n", "results/laptop/runs/adversarial/seed3/metrics.json"))
+    assert (jobs["train"], jobs["publish"]) == (1, 1)
+
+
+def test_a_wide_study_plans_every_run(snakemake: Snakemake, project: Path) -> None:
+    """Ten variants by fifty seeds; docs/slurm.md says how long 5,000 runs take to plan."""
+    config = yaml.safe_load((project / "config.yaml").read_text())
+    config["scales"]["laptop"] |= {"seeds": list(range(50)), "seeds_of": {}, "experiments": ["many"]}
+    sweep = {
+        "base": "adversarial",
+        "factor": "negatives.noise_scale",
+        "levels": [0.1 * k for k in range(1, 10)],
+    }
+    config["experiments"]["many"] = {
+        "title": "many",
+        "variants": ["none"],
+        "sweep": sweep,
+        "figures": ["sweep"],
+    }
+    (project / "config.yaml").write_text(yaml.safe_dump(config))
+    assert planned(snakemake("-n", "all"))["train"] == 500
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            "scale=laptp",
+            "unknown scale 'laptp'; valid: smoke, laptop, workstation, paper. Did you mean 'laptop'?",
+        ),
+        ("colour=red", "unknown key 'colour'"),
+    ],
+)
+def test_a_mistake_stops_before_any_job_in_one_line(snakemake: Snakemake, change: str, says: str) -> None:
+    done = snakemake("all", "--config", change)
+    assert done.returncode != 0
+    lines = [line for line in done.stdout.splitlines() if says in line]
+    assert len(lines) == 1 and "Traceback" not in done.stdout, done.stdout
+
+
+def test_an_unknown_figure_stops_before_any_job(snakemake: Snakemake, project: Path) -> None:
+    text = (
+        (project / "config.yaml").read_text().replace("[learning_curves, budget]", "[learning_curve, budget]")
+    )
+    (project / "config.yaml").write_text(text)
+    done = snakemake("-n", "all")
+    assert done.returncode != 0 and "unknown figure 'learning_curve'" in done.stdout
+    assert "Did you mean 'learning_curves'?" in done.stdout
