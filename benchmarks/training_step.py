@@ -136,9 +136,8 @@ def main() -> None:
         "share_of_matrix_product_rate",
         "speedup_over_plain",
     ]
-    print(
-        f"{chosen.size}: {table['device'][0]}, {table['threads'][0]} threads, {table['matrix_product_gflops'][0]:.0f} GFLOP/s"
-    )
+    rate, threads = table["matrix_product_gflops"][0], table["threads"][0]
+    print(f"{chosen.size}: {table['device'][0]}, {threads} threads, {rate:.0f} GFLOP/s in matrix products")
     print(table[shown].to_string(index=False, float_format=lambda v: f"{v:.3g}"))
 
 

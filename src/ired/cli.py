@@ -106,7 +106,7 @@ def train(
         run_dirs = run_dir or []
         if len(run_dirs) != (0 if receipt else len(config)):
             raise UserError(
-                f"{len(config)} --config but {len(run_dirs)} --run-dir; give a folder for each, or a --receipt"
+                f"{len(config)} --config but {len(run_dirs)} --run-dir; give one for each, or a --receipt"
             )
         stopper = stopper_for(max_minutes)
         stopper.listen()

@@ -38,7 +38,7 @@ def result_table(summary: pd.DataFrame, reference: pd.DataFrame) -> Table:
         seeds = f"{first['n']:.0f}" + (
             f" ({first['n_diverged']:.0f} diverged)" if first["n_diverged"] else ""
         )
-        table.add_row(str(variant), seeds, *(interval(by_metric.loc[metric]) for metric in METRICS))
+        table.add_row(str(variant), seeds, *(interval(by_metric.loc[[metric]].iloc[0]) for metric in METRICS))
     affine = reference[reference["predictor"] == "affine"].set_index("split")["mse"]
     table.add_section()
     table.add_row("affine line a I + b A", "", f"{affine['id']:.4g}", f"{affine['ood']:.4g}")

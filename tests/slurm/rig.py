@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -19,10 +20,11 @@ from pathlib import Path
 ETC = Path("/etc/slurm")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 MARK = "# written by this project's tests"
+PORT = 16817
 CONF = """{mark}
 ClusterName=test
 SlurmctldHost=localhost
-SlurmctldPort=16817
+SlurmctldPort={port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -71,6 +73,9 @@ def why_not() -> str | None:
     conf = ETC / "slurm.conf"
     if conf.exists() and MARK not in conf.read_text():
         return f"{conf} is of a real cluster"
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+            return f"port {PORT} is taken: are these tests running twice?"
     return None
 
 
@@ -104,7 +109,7 @@ class Rig:
         """Write the configuration and start everything."""
         (self.folder / "state").mkdir()
         ETC.mkdir(exist_ok=True)
-        (ETC / "slurm.conf").write_text(CONF.format(mark=MARK, folder=self.folder))
+        (ETC / "slurm.conf").write_text(CONF.format(mark=MARK, port=PORT, folder=self.folder))
         (ETC / "gres.conf").write_text(GRES)
         self._start_munge()
         self.launch("slurmctld", "slurmctld", "-D", "-c")

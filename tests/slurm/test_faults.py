@@ -113,6 +113,6 @@ SBATCH = """
 case "$*" in
     *_none_0*) echo "call _0" >> $log
         [ $(grep -c _0 $log) -gt 3 ] || { echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1; } ;;
-    *_none_1*) echo "call _1" >> $log; set -- --partition=nowhere "$@" ;;
+    *_none_1*) echo "call _1" >> $log; set -- "$@" --partition=nowhere ;;
 esac
 """
