@@ -53,8 +53,8 @@ def test_t4b_a_job_that_knows_no_limit_saves_at_the_schedulers_signal(
     rig: Rig, project: Project, finished: Finished
 ) -> None:
     fake(project, "squeue", NO_LIMIT)
-    limit = "train:slurm_extra='--signal=TERM@15 --open-mode=append'"
-    runtime = ("--set-resources", "train:runtime=attempt*attempt", limit, "--precommand", "sleep 15")
+    limit = "train:slurm_extra='--open-mode=append'"
+    runtime = ("--set-resources", "train:runtime=attempt*attempt", limit, "--precommand", "sleep 35")
     # The rule's own --max-minutes must not be what stops it.
     rule = project.root / "workflow/rules/train.smk"
     rule.write_text(re.sub(r'" \$\{\{SLURM_JOB_ID.*\n', '""\n', rule.read_text()))

@@ -28,15 +28,15 @@ rule aggregate:
     output:
         **{name: f"results/{{scale}}/tables/{{experiment}}/{name}.csv" for name in TABLES},
         provenance="results/{scale}/tables/{experiment}/provenance.json",
-    params:
-        experiment=lambda w: json.dumps(STUDY.specification(w.scale, w.experiment)),
-        runs="results/{scale}/runs",
-        tables=subpath(output.runs, parent=True),
     log:
         "results/{scale}/logs/aggregate/{experiment}.log",
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        experiment=lambda w: json.dumps(STUDY.specification(w.scale, w.experiment)),
+        runs="results/{scale}/runs",
+        tables=subpath(output.runs, parent=True),
     shell:
         "exec {PY} -m ired aggregate"
         " --experiment {params.experiment:q}"

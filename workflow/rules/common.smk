@@ -63,4 +63,6 @@ def held_out_sets(*splits):
 
 def figure_paths(where, experiment):
     """The pictures of an experiment; each PNG has its PDF beside it."""
-    return [f"results/{where}/figures/{experiment}/{figure}.png" for figure in STUDY.study.experiments[experiment].figures]
+    return [
+        f"results/{where}/figures/{experiment}/{figure}.png" for figure in STUDY.study.experiments[experiment].figures
+    ]

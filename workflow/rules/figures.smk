@@ -18,15 +18,15 @@ rule figure:
             category="{experiment}",
             labels={"figure": "{figure}", "results": "{where}"},
         ),
-    params:
-        tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
-        out=subpath(output.png, parent=True),
-        caption=lambda wildcards: " ".join(FIGURES[wildcards.figure].caption.split()),
     log:
         "results/{where}/logs/figure/{experiment}/{figure}.log",
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
+        out=subpath(output.png, parent=True),
+        caption=lambda wildcards: " ".join(FIGURES[wildcards.figure].caption.split()),
     shell:
         "exec {PY} -m ired figure {wildcards.figure}"
         " --tables {params.tables:q}"
@@ -48,6 +48,11 @@ rule report_page:
         workflow="docs/workflow.svg",
     output:
         "results/{scale}/report.html",
+    log:
+        "results/{scale}/logs/report.log",
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         experiments=lambda w: json.dumps(
             {e: STUDY.study.experiments[e].figures for e in STUDY.scale(w.scale).experiments}
@@ -55,11 +60,6 @@ rule report_page:
         settings=lambda w: json.dumps(STUDY.shown(w.scale)),
         tables=subpath(input.reference, parent=True),
         figures="results/{scale}/figures",
-    log:
-        "results/{scale}/logs/report.log",
-    resources:
-        mem_mb=2000,
-        runtime=10,
     shell:
         "exec {PY} -m ired report"
         " --scale {wildcards.scale}"

@@ -60,6 +60,6 @@ for name in STUDY.study.experiments:
     rule:
         name:
             name
-        localrule: True
         input:
             figure_paths(SCALE, name),
+        localrule: True

@@ -26,7 +26,6 @@ def receipt(wildcards):
 rule:
     name:
         "publish" if PACKED else "train"
-    localrule: PACKED
     input:
         **held_out_sets("validation", "test_id", "test_ood"),
         receipt=receipt,
@@ -41,6 +40,7 @@ rule:
         "results/{scale}/logs/train/{variant}/seed{seed}.log",
     benchmark:
         "results/{scale}/benchmarks/train/{variant}/seed{seed}.tsv"
+    localrule: PACKED
     threads: 1
     resources:
         mem_mb=8000,
@@ -70,13 +70,13 @@ if PACKED:
             **held_out_sets("validation", "test_id", "test_ood"),
         output:
             receipt=RECEIPT,
-        wildcard_constraints:
-            first=r"\d+",
-            last=r"\d+",
         log:
             "results/{scale}/logs/train/{variant}/seeds{first}-{last}.log",
         benchmark:
             "results/{scale}/benchmarks/train/{variant}/seeds{first}-{last}.tsv"
+        wildcard_constraints:
+            first=r"\d+",
+            last=r"\d+",
         threads: 1
         resources:
             mem_mb=16000,
