@@ -55,6 +55,10 @@ def conditioning(conditioning: pd.DataFrame) -> Sheet:
                     ax, mine[mine["sample"] == sample], quantity, colour, dashed=sample == "positive"
                 )
     name_panels(axes, [styles[v] for v in rows], [label for _, label in CONDITIONING])
+    for ax in axes[
+        :, 2
+    ]:  # the last noise level divides by sqrt(alpha_bar) = 0.005 and would flatten the others
+        ax.set_yscale("log")
     handles = [
         Line2D([], [], color=QUIET, ls=(0, (4, 1.5)), label="positives (median)"),
         Line2D([], [], color=INK, label="negatives (median, colour of the strategy)"),
