@@ -62,7 +62,7 @@ def test_an_ended_job_loses_its_lock_at_once(slurm: FakeSlurm, tmp_path: Path, s
     mine.acquire()
     assert mine.taken_from is not None and mine.taken_from["job"] == "41" and mine.ours()
     mine.release()
-    assert list((tmp_path / "run").iterdir()) == []
+    assert [p.name for p in (tmp_path / "run").iterdir()] == [".lock.guard"], "the guard stays, the lock goes"
 
 
 def test_without_an_answer_the_heartbeat_decides(slurm: FakeSlurm, tmp_path: Path) -> None:
