@@ -149,3 +149,19 @@ def test_the_patient_sbatch(
     assert done.returncode == code and done.stdout == ("77\n" if code == 0 else "")
     assert text in done.stderr
     assert len((slurm.folder / "sbatch.calls").read_text().splitlines()) == calls
+
+
+def test_states_come_from_squeue_whatever_the_executor_asks(
+    repository: Path, tmp_path: Path, slurm: FakeSlurm
+) -> None:
+    slurm.says("squeue", 'echo "squeue $*"')
+    slurm.says("sacct", 'echo "sacct $*"')
+    shutil.copytree(repository / "profiles/slurm/bin", tmp_path / "patient")
+    environment = os.environ | {"PATH": f"{tmp_path / 'patient'}:{os.environ['PATH']}"}
+
+    def say(*words: str) -> str:
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+
+    query = ("sacct", "-X", "--parsable2", "--format=JobIdRaw,State", "--endtime", "now", "--name", "ired_1")
+    assert say(*query) == "squeue --noheader --states=all --format=%i|%T --name ired_1\n"
+    assert say("sacct", "-j", "7.0", "--format=Reason") == "sacct -j 7.0 --format=Reason\n"
