@@ -57,8 +57,8 @@ class Site(Strict):
         return wanted | {key: value for key, value in named.items() if value}
 
 
-def use_patient_sbatch(folder: Path = SITE_FILE.parent / "bin") -> None:
-    """Put the sbatch that waits for submission limits first in this process's PATH."""
+def put_shims_first(folder: Path = SITE_FILE.parent / "bin") -> None:
+    """Put the sbatch that waits, and the sacct that asks squeue, first in this process's PATH."""
     first = str(folder.resolve())
     if first not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([first, os.environ["PATH"]])
