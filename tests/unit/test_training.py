@@ -296,25 +296,50 @@ def test_twenty_sigkills_at_random_points_give_the_bytes_of_an_uninterrupted_run
     # Forked, not started anew: an import of torch takes a hundred times as long as these steps.
     fork = multiprocessing.get_context("fork")
     arguments = (config, data, tmp_path)
-    steps, torn = [], 0
-    for _ in range(20):
+    steps, torn = [], []
+    for kill in range(20):
         before = newest_step(folder)
-        child = fork.Process(target=run, args=arguments, kwargs={"checkpoint_steps": 2})
+        # Every fourth dies half way through writing a checkpoint, the others wherever the clock finds them.
+        torn_write = kill % 4 == 3
+        child = fork.Process(target=run_to_a_torn_write if torn_write else run_often_saved, args=arguments)
         child.start()
-        # Wait until it has made progress of its own, then for a moment of random length.
-        while newest_step(folder) <= before and child.is_alive():
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.03))
-        child.kill()
+        if not torn_write:
+            # Wait until it has made progress of its own, then for a moment of random length.
+            while newest_step(folder) <= before and child.is_alive():
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0, 0.03))
+            child.kill()
         child.join()
         assert child.exitcode == -signal.SIGKILL, (
             "the run ended before it could be killed: give it more steps"
         )
         steps.append(newest_step(folder))
-        torn += any(folder.glob(".*.tmp"))
-    assert len(set(steps)) == 20 and torn > 0, (steps, torn)
+        if torn_write:
+            torn.append(len(list(folder.glob(".*.tmp"))))
+    assert len(set(steps)) == 20 and all(torn), (steps, torn)
     assert contents(run(config, data, tmp_path)) == whole
     assert not list(tmp_path.glob("runs/**/.*.tmp"))
+
+
+def run_often_saved(config: RunConfig, data: Path, root: Path) -> None:
+    run(config, data, root, checkpoint_steps=2)
+
+
+def run_to_a_torn_write(config: RunConfig, data: Path, root: Path) -> None:
+    """Dies by SIGKILL with half of its fifth checkpoint written."""
+    rename, weights_written = os.replace, 0
+
+    def torn(source: Path, target: Path) -> None:
+        nonlocal weights_written
+        if target.parent.name == "checkpoints" and target.suffix == ".safetensors":
+            weights_written += 1
+            if weights_written == 5:
+                os.truncate(source, source.stat().st_size // 2)
+                os.kill(os.getpid(), signal.SIGKILL)
+        rename(source, target)
+
+    os.replace = torn  # type: ignore[assignment]  # this process is a fork that is about to die
+    run_often_saved(config, data, root)
 
 
 def newest_step(folder: Path) -> int:
