@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ired.figures import draw_figures
+from ired.figures.output import draw_figures
 from ired.report import build
 from synthetic_design import SWEEP, Design
 from synthetic_tables import make_tables, write_tables

@@ -157,11 +157,12 @@ def figure(
     reference_csv: Annotated[Path, typer.Option(help="The scale's reference.csv.")],
     published: Annotated[Path, typer.Option(help="The published figures.")],
     out: Annotated[Path, typer.Option(help="Folder for the PDF and PNG files.")],
+    processes: Annotated[int, typer.Option(min=1, help="How many figures are drawn at a time.")] = 1,
 ) -> None:
     """Draw figures from tables; computes nothing."""
-    from ired.figures import draw_figures
+    from ired.figures.output import draw_figures
 
-    draw_figures(names, tables, out, reference_csv, published)
+    draw_figures(names, tables, out, reference_csv, published, processes)
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -11,6 +10,8 @@ from pydantic import Field
 
 from ired.config import RunConfig, merged, validated, with_value
 from ired.errors import UserError
+from ired.figures.design import Arm, Design
+from ired.figures.registry import FIGURES, figures_of
 from ired.strict import Count, Strict
 from ired.suggest import nearest
 
@@ -28,13 +29,14 @@ class Sweep(Strict):
 
 class Experiment(Strict):
     """Runs that are compared. `comparisons`: pairs [treatment, baseline], the first one primary; without
-    them, all against the baseline."""
+    them, all against the baseline. `figures`: which and in what order; without them, all that have something
+    to show for these variants."""
 
     title: str
     variants: list[str] = []
     sweep: Sweep | None = None
     comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
-    figures: list[str]
+    figures: list[str] | None = None
 
 
 class Scale(Strict):
@@ -87,14 +89,12 @@ class ResolvedStudy:
         UserError: at construction, for anything wrong in any scale, variant or experiment; before any job.
     """
 
-    def __init__(
-        self, values: Settings, origin: str = "config.yaml", known_figures: Collection[str] | None = None
-    ) -> None:
+    def __init__(self, values: Settings, origin: str = "config.yaml") -> None:
         self.study: Study = validated(Study, values, origin)
         self.origin = origin
-        for experiment in self.study.experiments.values() if known_figures is not None else ():
-            for name in experiment.figures:
-                self._check_name("figure", name, known_figures)
+        for experiment in self.study.experiments.values():
+            for name in experiment.figures or ():
+                self._check_name("figure", name, FIGURES)
         self._check_name("scale", self.study.scale, self.study.scales)
         self._sweep_variants = {
             name: settings
@@ -149,12 +149,38 @@ class ResolvedStudy:
         names, settings = self.canonical(scale), self.study.experiments[experiment]
         if settings.comparisons:
             return [(names[treatment], names[baseline]) for treatment, baseline in settings.comparisons]
-        baseline = self.study.comparison.baseline
         variants = dict.fromkeys(member.variant for member in self.members(scale, experiment))
-        return (
-            [(variant, baseline) for variant in variants if variant != baseline]
-            if baseline in variants
-            else []
+        return self._against_baseline(list(variants))
+
+    def _against_baseline(self, variants: list[str]) -> list[tuple[str, str]]:
+        baseline = self.study.comparison.baseline
+        held = baseline in variants
+        return [(variant, baseline) for variant in variants if held and variant != baseline]
+
+    def figures(self, experiment: str) -> list[str]:
+        """The names of an experiment's figures, in the order of a report; the same at every scale."""
+        self._check_name("experiment", experiment, self.study.experiments)
+        chosen = self.study.experiments[experiment].figures
+        return figures_of(self.design(experiment)) if chosen is None else chosen
+
+    def design(self, experiment: str) -> Design:
+        """What an experiment compares, under the names of its configuration."""
+        settings = self.study.experiments[experiment]
+        levels = list(self._expand(settings))
+        arms = [self._arm(name, name in levels) for name in dict.fromkeys([*settings.variants, *levels])]
+        contrasts = [(treatment, baseline) for treatment, baseline in settings.comparisons]
+        return Design(tuple(arms), tuple(contrasts or self._against_baseline([arm.variant for arm in arms])))
+
+    def _arm(self, variant: str, level: bool) -> Arm:
+        """A variant as figures see it; its strategy and loss do not depend on the scale."""
+        run = self.run_config(self.study.scale, variant, 0)
+        compat = run.release_compat
+        return Arm(
+            variant=variant,
+            strategy=run.negatives.strategy,
+            loss=run.contrast.loss if run.contrast else None,
+            defects=(compat.shared_clip, compat.doubled_step),
+            level=level,
         )
 
     def seeds(self, scale: str, experiment: str) -> list[int]:

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from ired.figures import read_table
+from ired.figures.output import read_table
 from ired.sentences import headline
 
 METRICS = {"mse_id": "test MSE (id)", "mse_ood": "test MSE (ood)"}

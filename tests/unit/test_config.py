@@ -121,7 +121,6 @@ def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dic
         "title": "x",
         "variants": ["none"],
         "sweep": {"base": "adversarial", "factor": "negatives.opt_steps", "levels": [1, 2]},
-        "figures": [],
     }
     study = ResolvedStudy(values)
     members = study.members("laptop", "sweep")

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
@@ -19,10 +21,15 @@ from matplotlib.figure import Figure
 from figure_checks import artists, texts, unreadable
 from ired import columns
 from ired.errors import UserError
-from ired.figures import FIGURES, caption, draw, draw_figures, read_table, save
+from ired.figures.captions import caption
 from ired.figures.compat import compat_cells
+from ired.figures.design import Arm as DesignArm
+from ired.figures.design import Design as ExperimentDesign
 from ired.figures.labels import spread
-from ired.figures.style import STRATEGY_COLOURS, strategy_colour, variant_label, variant_styles
+from ired.figures.output import draw_figures, read_table, save
+from ired.figures.registry import FIGURES, draw, figures_of
+from ired.figures.style import RC, STRATEGY_COLOURS, strategy_colour, variant_label, variant_styles
+from ired.study import ResolvedStudy
 from synthetic_design import ABLATION, COMPAT, CROWD, STUDY, SWEEP, Arm, Design
 from synthetic_tables import Tables, make_tables, write_tables
 
@@ -62,6 +69,10 @@ def test_synthetic_tables_keep_to_the_contract(study: Tables) -> None:
         assert tuple(study[name].columns) == getattr(columns, name.upper()), name
     for name in ("conditioning", "energy_profile", "error_directions"):
         assert tuple(study[name].columns) == columns.RUN_KEYS + getattr(columns, name.upper()), name
+
+
+def test_every_figure_is_looked_at() -> None:
+    assert {name for _, names in CASES.values() for name in names} == set(FIGURES)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -306,9 +317,9 @@ def test_saving_twice_gives_the_same_bytes(tmp_path: Path, study: Tables) -> Non
     folder = write_tables(study, tmp_path, "laptop", "main")
     for seed in ("1", "2"):
         code = (
-            "import sys; from pathlib import Path; from ired.figures import draw_figures\n"
+            "import sys; from pathlib import Path; from ired.figures.output import draw_figures\n"
             "folder, out = map(Path, sys.argv[1:])\n"
-            "draw_figures(['paired_differences', 'energy_gap'], folder, out)"
+            f"draw_figures(['paired_differences', 'energy_gap'], folder, out, processes={seed})"
         )
         command = [sys.executable, "-c", code, str(folder), str(tmp_path / seed)]
         subprocess.run(command, check=True, env=_environment(seed))
@@ -334,14 +345,72 @@ def test_draw_figures_reads_what_the_pipeline_wrote(tmp_path: Path, study: Table
     assert len(written) == 4 and all(path.stat().st_size > 1000 for path in written)
 
 
-def test_figures_import_neither_torch_nor_pyplot() -> None:
-    code = (
-        "import sys, ired.figures; print(*({'torch', 'matplotlib.pyplot', 'scipy.stats'} & set(sys.modules)))"
-    )
+@pytest.mark.parametrize(
+    ("module", "never"),
+    [
+        ("registry", {"torch", "pandas", "matplotlib", "scipy"}),  # planning asks it for names
+        ("output", {"torch", "matplotlib.pyplot", "scipy.stats"}),
+    ],
+)
+def test_figures_import_no_more_than_they_need(module: str, never: set[str]) -> None:
+    code = f"import sys, ired.figures.{module}; print(*({never!r} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment("0")
     )
     assert done.stdout.strip() == ""
+
+
+def test_text_of_a_saved_figure_is_text_in_a_truetype_font(tmp_path: Path, study: Tables) -> None:
+    """Type 42 in the PDF, no Type 3; and letters, not outlines, in an SVG."""
+    figure = draw("paired_differences", study)
+    pdf = save(figure, tmp_path / "figure")[0].read_bytes()
+    assert pdf.count(b"/CIDFontType2") + pdf.count(b"/Subtype /TrueType") >= 2  # regular and bold
+    assert b"/FontFile2" in pdf and b"/Type3" not in pdf
+    with mpl.rc_context(RC):
+        figure.savefig(tmp_path / "figure.svg")
+    assert "no difference</text>" in (tmp_path / "figure.svg").read_text()
+
+
+# --- which figures an experiment gets ---------------------------------------------------------------------
+
+
+def test_an_experiment_gets_the_figures_it_has_something_to_show_for() -> None:
+    none, random = DesignArm("none"), DesignArm("random", "random", "nce")
+    mined = DesignArm("adversarial", "adversarial", "nce")
+    against = (("random", "none"), ("adversarial", "none"))
+    main = figures_of(ExperimentDesign((none, random, mined), against))
+    assert main == [name for name in FIGURES if name not in ("sweep", "cd_ablation", "compat_2x2")]
+
+    levels = [DesignArm(f"adversarial_opt_steps={k}", "adversarial", "cd", level=True) for k in (1, 2)]
+    swept = figures_of(ExperimentDesign((none, *levels), tuple((arm.variant, "none") for arm in levels)))
+    assert swept[0] == "sweep" and "cd_ablation" not in swept and "hardness_benefit" in swept
+    assert figures_of(ExperimentDesign((mined, DesignArm("cd", "langevin", "cd"))))[0] == "cd_ablation"
+    defect = DesignArm("adversarial_u1", "adversarial", "nce", (True, False))
+    assert figures_of(ExperimentDesign((none, mined, defect), (("adversarial_u1", "adversarial"),)))[:2] == [
+        "compat_2x2",
+        "paired_differences",
+    ]
+    # Without negatives there is nothing to diagnose, without contrasts nothing to subtract.
+    plain = figures_of(ExperimentDesign((none, DesignArm("none_early")), ()))
+    assert plain == ["strategy_comparison", "learning_curves", "error_directions"]
+
+
+def test_every_experiment_opens_with_a_figure_of_its_result(repository: Path) -> None:
+    values = yaml.safe_load((repository / "config.yaml").read_text())
+    study = ResolvedStudy(values)
+    first = {name: study.figures(name)[0] for name in values["experiments"]}
+    shows = {"sweep": "sweep", "cd_ablation": "cd_ablation", "released_defects": "compat_2x2"}
+    for name, experiment in values["experiments"].items():
+        kind = "sweep" if "sweep" in experiment else name
+        assert first[name] == shows.get(kind, "strategy_comparison"), name
+        assert "learning_curves" in study.figures(name) and "paired_differences" in study.figures(name)
+    assert "published_reproduced" in study.figures("strategies")
+
+
+def test_a_list_in_the_configuration_overrides_the_choice(repository: Path) -> None:
+    values = yaml.safe_load((repository / "config.yaml").read_text())
+    values["experiments"]["strategies"]["figures"] = ["budget"]
+    assert ResolvedStudy(values).figures("strategies") == ["budget"]
 
 
 def test_mistakes_are_told_in_a_line(tmp_path: Path) -> None:

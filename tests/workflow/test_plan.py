@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ def test_all_trains_every_variant_and_seed_of_each_scale(snakemake: Snakemake) -
     for scale, runs in (("smoke", 3 * 2), ("laptop", 3 * 5), ("paper", 3 * 10)):
         jobs = planned(snakemake("-n", "all", "--config", f"scale={scale}"))
         assert (jobs["train"], jobs["diagnose"], jobs["dataset"], jobs["aggregate"]) == (runs, runs, 4, 1)
-        assert jobs["figure"] == 11 and jobs["report_page"] == 1
+        assert jobs["draw_strategies"] == 1 and jobs["report_page"] == 1
 
 
 def test_one_run_by_its_path(snakemake: Snakemake) -> None:
@@ -33,8 +35,25 @@ def test_a_typo_in_a_path_is_no_rule(snakemake: Snakemake) -> None:
 @pytest.mark.parametrize("where", ["laptop", "shipped/laptop"])
 def test_figures_from_tables_alone_train_nothing(snakemake: Snakemake, project: Path, where: str) -> None:
     write_tables(make_tables(), project / "results", where, "strategies")
-    jobs = planned(snakemake("-n", "figures"))
-    assert set(jobs) == {"figures", "figure"} and jobs["figure"] == 11
+    assert planned(snakemake("-n", "figures")) == {"figures": 1, "draw_strategies": 1}
+
+
+def test_one_figure_by_its_path_is_drawn_with_those_beside_it(snakemake: Snakemake, project: Path) -> None:
+    write_tables(make_tables(), project / "results", "shipped/laptop", "strategies")
+    done = snakemake("-n", "results/shipped/laptop/figures/strategies/budget.pdf")
+    assert planned(done) == {"draw_strategies": 1}
+    absent = snakemake("-n", "results/shipped/laptop/figures/strategies/sweep.pdf")
+    assert absent.returncode != 0 and "MissingRuleException" in absent.stdout
+
+
+def test_make_figures_allows_the_drawing_of_every_experiment(repository: Path, project: Path) -> None:
+    """The Makefile reads their names out of config.yaml by itself."""
+    names = yaml.safe_load((project / "config.yaml").read_text())["experiments"]
+    said = subprocess.run(
+        ["make", "--dry-run", "figures"], cwd=repository, capture_output=True, text=True, check=True
+    ).stdout
+    allowed = re.findall(r"--allowed-rules (.*)", said)[0].split()
+    assert allowed == ["figures", *(f"draw_{name}" for name in names)]
 
 
 def test_shipped_tables_do_not_stand_in_for_training(snakemake: Snakemake, project: Path) -> None:
@@ -71,7 +90,6 @@ def test_a_wide_study_plans_every_run(snakemake: Snakemake, project: Path) -> No
         "title": "many",
         "variants": ["none"],
         "sweep": sweep,
-        "figures": ["sweep"],
     }
     (project / "config.yaml").write_text(yaml.safe_dump(config))
     assert planned(snakemake("-n", "all"))["train"] == 500
@@ -95,10 +113,9 @@ def test_a_mistake_stops_before_any_job_in_one_line(snakemake: Snakemake, change
 
 
 def test_an_unknown_figure_stops_before_any_job(snakemake: Snakemake, project: Path) -> None:
-    text = (
-        (project / "config.yaml").read_text().replace("[learning_curves, budget]", "[learning_curve, budget]")
-    )
-    (project / "config.yaml").write_text(text)
+    config = yaml.safe_load((project / "config.yaml").read_text())
+    config["experiments"]["curves"]["figures"] = ["learning_curve", "budget"]
+    (project / "config.yaml").write_text(yaml.safe_dump(config))
     done = snakemake("-n", "all")
     assert done.returncode != 0 and "unknown figure 'learning_curve'" in done.stdout
     assert "Did you mean 'learning_curves'?" in done.stdout

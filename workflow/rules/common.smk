@@ -6,7 +6,7 @@ import shlex
 import sys
 
 from ired.errors import UserError
-from ired.figures import FIGURES
+from ired.figures.registry import FIGURES
 from ired.study import ResolvedStudy
 from snakemake.exceptions import WorkflowError
 
@@ -17,7 +17,7 @@ PY = shlex.quote(sys.executable)
 shell.prefix("set -euo pipefail; export PYTHONUNBUFFERED=1; ")
 
 try:
-    STUDY = ResolvedStudy(config, known_figures=list(FIGURES))
+    STUDY = ResolvedStudy(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -41,7 +41,6 @@ wildcard_constraints:
     experiment="|".join(map(re.escape, STUDY.study.experiments)),
     seed=r"\d+",
     split="|".join(SPLITS),
-    figure="|".join(FIGURES),
     where="(shipped/)?(" + "|".join(map(re.escape, STUDY.study.scales)) + ")",
 
 
@@ -61,8 +60,6 @@ def held_out_sets(*splits):
     return {split: f"results/{{scale}}/data/{split}.npz" for split in splits}
 
 
-def figure_paths(where, experiment):
+def figure_paths(where, experiment, kind="png"):
     """The pictures of an experiment; each PNG has its PDF beside it."""
-    return [
-        f"results/{where}/figures/{experiment}/{figure}.png" for figure in STUDY.study.experiments[experiment].figures
-    ]
+    return [f"results/{where}/figures/{experiment}/{figure}.{kind}" for figure in STUDY.figures(experiment)]

@@ -4,36 +4,53 @@
 PUBLISHED = "results/published/published_results.csv"
 
 
-rule figure:
-    """One figure from one experiment's tables. Computes nothing, needs no torch."""
-    input:
-        tables=[f"results/{{where}}/tables/{{experiment}}/{name}.csv" for name in TABLES],
-        reference="results/{where}/tables/reference.csv",
-        published=PUBLISHED,
-    output:
-        pdf="results/{where}/figures/{experiment}/{figure}.pdf",
-        png=report(
-            "results/{where}/figures/{experiment}/{figure}.png",
-            caption="../report/figure.rst",
-            category="{experiment}",
-            labels={"figure": "{figure}", "results": "{where}"},
-        ),
-    log:
-        "results/{where}/logs/figure/{experiment}/{figure}.log",
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        tables=lambda wildcards, input: os.path.dirname(input.tables[0]),
-        out=subpath(output.png, parent=True),
-        caption=lambda wildcards: " ".join(FIGURES[wildcards.figure].caption.split()),
-    shell:
-        "exec {PY} -m ired figure {wildcards.figure}"
-        " --tables {params.tables:q}"
-        " --reference-csv {input.reference:q}"
-        " --published {input.published:q}"
-        " --out {params.out:q}"
-        " > {log:q} 2>&1"
+def figure_tables(experiment):
+    """The names of the experiment's own tables that its figures are drawn from."""
+    needed = dict.fromkeys(table for figure in STUDY.figures(experiment) for table in FIGURES[figure].tables)
+    return [table for table in needed if table in TABLES]
+
+
+# A rule for each experiment: one process draws all its figures, since starting one takes longer than drawing. Asked for a single figure by
+# its path, Snakemake draws those beside it too, and each is still declared.
+for experiment in filter(STUDY.figures, STUDY.study.experiments):
+
+    rule:
+        """The figures of one experiment from its tables. Computes nothing, needs no torch."""
+        name:
+            f"draw_{experiment}"
+        input:
+            tables=[f"results/{{where}}/tables/{experiment}/{name}.csv" for name in figure_tables(experiment)],
+            reference="results/{where}/tables/reference.csv",
+            published=PUBLISHED,
+        output:
+            pdf=figure_paths("{where}", experiment, "pdf"),
+            png=[
+                report(
+                    path,
+                    caption="../report/figure.rst",
+                    category=experiment,
+                    labels={"figure": FIGURES[name].title, "results": "{where}"},
+                )
+                for name, path in zip(STUDY.figures(experiment), figure_paths("{where}", experiment))
+            ],
+        log:
+            f"results/{{where}}/logs/draw/{experiment}.log",
+        threads: 2
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            figures=" ".join(STUDY.figures(experiment)),
+            tables=f"results/{{where}}/tables/{experiment}",
+            out=f"results/{{where}}/figures/{experiment}",
+        shell:
+            "exec {PY} -m ired figure {params.figures}"
+            " --tables {params.tables:q}"
+            " --reference-csv {input.reference:q}"
+            " --published {input.published:q}"
+            " --out {params.out:q}"
+            " --processes {threads}"
+            " > {log:q} 2>&1"
 
 
 rule report_page:
@@ -54,9 +71,7 @@ rule report_page:
         mem_mb=2000,
         runtime=10,
     params:
-        experiments=lambda w: json.dumps(
-            {e: STUDY.study.experiments[e].figures for e in STUDY.scale(w.scale).experiments}
-        ),
+        experiments=lambda w: json.dumps({e: STUDY.figures(e) for e in STUDY.scale(w.scale).experiments}),
         settings=lambda w: json.dumps(STUDY.shown(w.scale)),
         tables=subpath(input.reference, parent=True),
         figures="results/{scale}/figures",

@@ -1,19 +1,9 @@
-"""Figures: tables in, pictures out. Nothing here trains, imports torch or computes a statistic."""
+"""Figures: tables in, pictures out. Nothing here trains, imports torch or computes a statistic.
 
-from __future__ import annotations
+registry   every figure by name: title, tables, caption, the experiments it says something about
+output     tables -> PDF and PNG
+captions   the words under a figure, with the numbers of its own tables
+style      the visual language; labels, axes, rows, levels: what figures are built from
 
-from ired.figures.captions import caption
-from ired.figures.output import draw_figures, read_table, read_tables, save
-from ired.figures.registry import FIGURES, FigureSpec, draw, figure_spec
-
-__all__ = [
-    "FIGURES",
-    "FigureSpec",
-    "caption",
-    "draw",
-    "draw_figures",
-    "figure_spec",
-    "read_table",
-    "read_tables",
-    "save",
-]
+Planning asks the registry for names alone, so neither it nor this package imports pandas or matplotlib.
+"""

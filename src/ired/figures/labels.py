@@ -74,7 +74,9 @@ def edge_labels(axes: Axes, marks: Sequence[Mark], side: str = "right", pad: flo
     transform = axes.get_yaxis_transform() if vertical else axes.get_xaxis_transform()
     notes = []
     for mark in marks:
-        arrow = {"arrowstyle": "-", "color": mark.colour, "lw": 0.5, "shrinkA": 0.5, "shrinkB": 0}
+        # No patchA: the leader starts at the label's edge anyway, and clipping it there is slow.
+        leader = {"arrowstyle": "-", "color": mark.colour, "lw": 0.5, "shrinkA": 0.5, "shrinkB": 0}
+        leader |= {"relpos": (0, 0.5) if vertical else (0.5, 0), "patchA": None}
         notes.append(
             axes.annotate(
                 mark.text,
@@ -88,7 +90,7 @@ def edge_labels(axes: Axes, marks: Sequence[Mark], side: str = "right", pad: flo
                 fontsize=LABEL_SIZE,
                 fontweight="bold" if mark.bold else "normal",
                 linespacing=1.05,
-                arrowprops={**arrow, "relpos": (0, 0.5) if vertical else (0.5, 0)} if mark.leader else None,
+                arrowprops=leader if mark.leader else None,
                 annotation_clip=False,
             )
         )

@@ -6,7 +6,10 @@ The same table gives the same bytes: no dates, no versions of a tool, fonts that
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import multiprocessing
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import matplotlib as mpl
@@ -78,6 +81,7 @@ def draw_figures(
     output: Path,
     reference: Path | None = None,
     published: Path | None = None,
+    processes: int = 1,
 ) -> list[Path]:
     """Draw the named figures of one experiment into `output`/<name>.pdf and .png; return the paths.
 
@@ -87,7 +91,13 @@ def draw_figures(
     specs = [figure_spec(name) for name in names]
     needed = [table for spec in specs for table in (*spec.tables, *spec.optional)]
     tables = read_tables(needed, folder, reference, published)
-    written = []
-    for spec in specs:
-        written += save(draw(spec.name, tables), output / spec.name)
-    return written
+    jobs = [(spec.name, tables, output) for spec in specs]
+    # A forked worker has every import and table at hand; where forking is not safe, one process does it all.
+    if processes == 1 or sys.platform != "linux":
+        return [path for job in jobs for path in _draw_one(*job)]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("fork")) as pool:
+        return [path for paths in pool.map(_draw_one, *zip(*jobs, strict=True)) for path in paths]
+
+
+def _draw_one(name: str, tables: Mapping[str, pd.DataFrame], output: Path) -> list[Path]:
+    return save(draw(name, tables), output / name)

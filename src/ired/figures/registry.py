@@ -1,59 +1,109 @@
-"""Every figure by name: how it is drawn, which tables it needs, what its caption says."""
+"""Every figure by name: how it is drawn, which tables it needs, what its caption says, whom it is for.
+
+Importing this is cheap: the drawing code, and with it pandas and matplotlib, is imported by `draw` alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import pandas as pd
-from matplotlib.figure import Figure
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ired.errors import UserError
-from ired.figures.comparison import budget, cd_ablation, strategy_comparison
-from ired.figures.compat import compat_2x2
-from ired.figures.curves import learning_curves, sweep
-from ired.figures.diagnostics import conditioning, energy_gap, false_negatives
-from ired.figures.differences import paired_differences
-from ired.figures.gradients import error_directions, gradient_conflict
-from ired.figures.relations import hardness_benefit, published_reproduced
+from ired.figures.design import Design
 from ired.figures.texts import CAPTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Applies = Callable[[Design], bool]
 
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """One figure: `function` takes the tables named in `tables` (and those of `optional` that exist)."""
+    """One figure: the function of its name in `ired.figures.<module>` takes the tables named in `tables` (and
+    those of `optional` that exist). `applies`: whether it has something to show for a design."""
 
     name: str
     title: str
-    function: Callable[..., Figure]
+    module: str
     tables: tuple[str, ...]
-    caption: str
+    applies: Applies
     optional: tuple[str, ...] = ()
 
-
-def _spec(
-    function: Callable[..., Figure], title: str, tables: tuple[str, ...], reference: bool = False
-) -> FigureSpec:
-    name = function.__name__
-    return FigureSpec(name, title, function, tables, CAPTIONS[name], ("reference",) if reference else ())
+    @property
+    def caption(self) -> str:
+        """The caption's template."""
+        return CAPTIONS[self.name]
 
 
+def _always(design: Design) -> bool:
+    return True
+
+
+def _no_axis(design: Design) -> bool:
+    return not (design.swept or design.ablates or design.crosses_defects)
+
+
+REFERENCE = ("reference",)
+# The order of a report: first the figure that answers the experiment's question, then what explains it.
 SPECS = (
-    _spec(strategy_comparison, "Test error of every strategy", ("runs", "summary"), reference=True),
-    _spec(paired_differences, "Difference to the baseline, seed by seed", ("contrasts", "runs")),
-    _spec(learning_curves, "Validation error over training", ("learning_curves",), reference=True),
-    _spec(budget, "Equal steps against equal compute", ("budget",), reference=True),
-    _spec(conditioning, "Conditioning of positives and negatives", ("conditioning",)),
-    _spec(error_directions, "Where the error points", ("error_directions",)),
-    _spec(energy_gap, "Energy gap and misranked negatives", ("energy_profile",)),
-    _spec(false_negatives, "False negatives, measured and predicted", ("energy_profile",)),
-    _spec(gradient_conflict, "Does the energy term pull against denoising?", ("energy_profile",)),
-    _spec(hardness_benefit, "Hardness of the negatives and what it brought", ("energy_profile", "contrasts")),
-    _spec(sweep, "Dose and response", ("runs", "summary"), reference=True),
-    _spec(cd_ablation, "Ablation of contrastive divergence", ("runs", "summary"), reference=True),
-    _spec(compat_2x2, "The released defects, one by one", ("runs", "summary"), reference=True),
-    _spec(published_reproduced, "Published and reproduced", ("published", "runs", "summary"), reference=True),
-)
+    FigureSpec(
+        "strategy_comparison", "Test error of every variant", "comparison",
+        ("runs", "summary"), _no_axis, REFERENCE,
+    ),
+    FigureSpec("sweep", "Dose and response", "curves", ("runs", "summary"), lambda d: d.swept, REFERENCE),
+    FigureSpec(
+        "cd_ablation", "Ablation of contrastive divergence", "comparison",
+        ("runs", "summary"), lambda d: d.ablates, REFERENCE,
+    ),
+    FigureSpec(
+        "compat_2x2", "The released defects, one by one", "compat",
+        ("runs", "summary"), lambda d: d.crosses_defects, REFERENCE,
+    ),
+    FigureSpec(
+        "paired_differences", "Difference to the baseline, seed by seed", "differences",
+        ("contrasts", "runs"), lambda d: bool(d.contrasts),
+    ),
+    FigureSpec(
+        "learning_curves", "Validation error over training", "curves",
+        ("learning_curves",), _always, REFERENCE,
+    ),
+    FigureSpec(
+        "budget", "Equal steps against equal compute", "comparison",
+        ("budget",), lambda d: d.costs_differ, REFERENCE,
+    ),
+    FigureSpec(
+        "conditioning", "Conditioning of positives and negatives", "diagnostics",
+        ("conditioning",), lambda d: d.has_negatives,
+    ),
+    FigureSpec(
+        "error_directions", "Where the error points", "gradients",
+        ("error_directions",), _always,
+    ),
+    FigureSpec(
+        "energy_gap", "Energy gap and misranked negatives", "diagnostics",
+        ("energy_profile",), lambda d: d.has_negatives,
+    ),
+    FigureSpec(
+        "false_negatives", "False negatives, measured and predicted", "diagnostics",
+        ("energy_profile",), lambda d: d.has_negatives,
+    ),
+    FigureSpec(
+        "gradient_conflict", "Does the energy term pull against denoising?", "gradients",
+        ("energy_profile",), lambda d: d.has_negatives,
+    ),
+    FigureSpec(
+        "hardness_benefit", "Hardness of the negatives and what it brought", "relations",
+        ("energy_profile", "contrasts"), lambda d: d.compares_negatives,
+    ),
+    FigureSpec(
+        "published_reproduced", "Published and reproduced", "relations",
+        ("published", "runs", "summary"), lambda d: d.repeats_the_record, REFERENCE,
+    ),
+)  # fmt: skip
 FIGURES: dict[str, FigureSpec] = {spec.name: spec for spec in SPECS}
 
 
@@ -68,6 +118,11 @@ def figure_spec(name: str) -> FigureSpec:
     return FIGURES[name]
 
 
+def figures_of(design: Design) -> list[str]:
+    """The figures that have something to show for a design, in the order of a report."""
+    return [spec.name for spec in SPECS if spec.applies(design)]
+
+
 def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw one figure from tables by name (see docs/tables.md); optional ones may be missing.
 
@@ -78,5 +133,6 @@ def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Figure:
     missing = [table for table in spec.tables if table not in tables]
     if missing:
         raise UserError(f"figure {name} needs the table {', '.join(missing)}; make the tables first")
-    present: Iterable[str] = [t for t in (*spec.tables, *spec.optional) if t in tables]
-    return spec.function(**{table: tables[table] for table in present})
+    function = getattr(import_module(f"ired.figures.{spec.module}"), name)
+    figure: Figure = function(**{t: tables[t] for t in (*spec.tables, *spec.optional) if t in tables})
+    return figure

@@ -74,11 +74,14 @@ RC: Any = {
     "legend.handlelength": 1.8,
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
-    # Type 3 keeps text searchable; Type 42 would spend half the time of `make figures` on subsetting fonts.
-    "pdf.fonttype": 3,
+    "pdf.fonttype": 42,  # TrueType: text stays text in an editor, and journals that refuse Type 3 take it
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",  # likewise: text, not outlines
     "pdf.compression": 6,
     "figure.dpi": PNG_DPI,  # labels are placed at the resolution they are saved at
     "text.hinting": "no_hinting",  # glyphs as wide in the PDF as in the PNG, so that a layout fits both
+    "figure.autolayout": False,  # a reader's own matplotlibrc must not lay out again what has settled
+    "figure.constrained_layout.use": False,
     "figure.constrained_layout.h_pad": 0.05,
     "figure.constrained_layout.w_pad": 0.05,
 }
@@ -94,14 +97,17 @@ class Sheet(Figure):
     def settle(self) -> None:
         """Run the layout, move the labels to where they do not overlap, then freeze the layout.
 
-        Frozen, because saving would otherwise lay out again around the moved labels and shift them.
+        Frozen, because saving would otherwise lay out again around the moved labels and shift them; without
+        any engine, because with the frozen one saving draws twice.
         """
         self.draw_without_rendering()
-        self.draw_without_rendering()  # the first pass measures tick labels of the limits before the layout
+        engine = self.get_layout_engine()
+        assert engine is not None
+        engine.execute(self)  # again: the first pass measured tick labels of the limits before the layout
         for place in self.pending:
             place()
         self.pending.clear()
-        self.set_layout_engine("none")
+        self.set_layout_engine(None)
 
 
 P = ParamSpec("P")
