@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --profile profiles/local
+# The rules that draw, one for each experiment of config.yaml.
+DRAW := $(shell sed -n '/^experiments:/,$$ s/^  \([a-z_0-9]*\):$$/draw_\1/p' config.yaml)
 SCALE := $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' config.yaml)
 
 .PHONY: study test test-slurm test-slurm-all doctor lint figures bench workflow-graph clean-results environment
@@ -27,7 +29,7 @@ study: environment
 	@$(BIN)/python -m ired summary --results results/$(SCALE)
 
 figures: environment
-	@$(SNAKEMAKE) figures --allowed-rules figures figure
+	@$(SNAKEMAKE) figures --allowed-rules figures $(DRAW)
 	@ls -d results/*/figures/* results/shipped/*/figures/* 2>/dev/null || true
 
 test: environment
