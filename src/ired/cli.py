@@ -93,7 +93,9 @@ def train(
     """Train one run or a pack of seeds; resumes what was interrupted, republishes what is finished."""
     from ired.cluster.drift import refuse_drift
     from ired.cluster.fatal import remembered
+    from ired.cluster.words import forgive_lost_words
 
+    forgive_lost_words()
     # Before torch is imported: a job that cannot succeed ends in its first second.
     refuse_drift()
     with remembered(config, state):

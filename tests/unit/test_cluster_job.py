@@ -353,3 +353,20 @@ def test_all_locks_of_a_pack_are_given_back_where_one_is_held(slurm: FakeSlurm, 
         pass
     assert not (tmp_path / "a" / "lock.json").exists()
     assert lock.STALE_SECONDS == 600
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+@pytest.mark.parametrize(("config", "code"), [(tiny_config().to_json(), 0), ('{"seeds": 0}', 78)])
+def test_a_full_log_costs_words_and_no_run(tmp_path: Path, config: str, code: int) -> None:
+    tiny = tiny_config()
+    for split in SPLITS:
+        write_split(split, tiny.problem, tiny.held_out, tmp_path / f"{split}.npz")
+    folders = ["--data", str(tmp_path), "--state", f"{tmp_path}/state", "--run-dir", f"{tmp_path}/run"]
+    words = [sys.executable, "-m", "ired", "train", "--config", config, *folders, "--device", "cpu"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, stdout=full, stderr=full, check=False)
+    assert done.returncode == code
+    if code == 0:
+        noted = Events(seed_folder(tmp_path / "state", tiny)).read()
+        assert "the log cannot be written: No space left on device" in [event.get("why") for event in noted]
+        assert (tmp_path / "run" / "metrics.json").exists()

@@ -14,6 +14,7 @@ from ired.checkpoint import load_checkpoint
 from ired.cluster.drift import code_identity
 from ired.cluster.events import Events
 from ired.cluster.lock import RunLock, describe
+from ired.cluster.words import when_words_are_lost
 from ired.errors import PassingError, UserError
 from ired.provenance import hardware
 from ired.stopping import Interrupted, Stopper
@@ -49,11 +50,16 @@ class Job:
                 if lock.taken_from:
                     print(f"took over the stale lock of {describe(lock.taken_from)}", file=sys.stderr)
                     Events(folder).note("lock taken over", owner=describe(lock.taken_from))
+            when_words_are_lost(self._note_lost_words)
             thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
             thread.start()
             stack.callback(thread.join)
             stack.callback(self._over.set)
             yield
+
+    def _note_lost_words(self, why: str) -> None:
+        for folder in self.folders:
+            Events(folder).note("log lost", why=why)
 
     def _keep(self) -> None:
         """The heartbeat: renew the locks each minute and look for STOP files more often."""
