@@ -12,6 +12,7 @@ from ired.cluster import checks_project, checks_slurm
 from ired.cluster.checks import Check, CheckFunction, Subject, read_profile
 from ired.cluster.doctor import read_study
 from ired.cluster.site import read_site
+from ired.cluster.slurm import Answer
 from ired.errors import UserError
 
 
@@ -131,6 +132,25 @@ def test_sbatchs_own_words_are_handed_on(project: Path, slurm: FakeSlurm) -> Non
     calls = (slurm.folder / "sbatch.calls").read_text().splitlines()
     assert "--account=me --mem=16000 --time=240 --gres=gpu:a100:1" in calls[0] and "--gpus" not in calls[0]
     assert "--mem=48000 --time=480" in calls[1]
+
+
+@pytest.mark.parametrize(
+    ("figures", "found"),
+    [
+        ("figures 1\ntotal 1", [("ok", "2 dataset, 6 train")]),
+        ("train 6\nfigures 1\ntotal 7", [("ok", "2 dataset, 6 train"), ("WARN", "would start 6 trainings")]),
+    ],
+)
+def test_figures_that_would_train_are_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, figures: str, found: list[tuple[str, str]]
+) -> None:
+    def ask(*words: str, timeout: float) -> Answer:
+        return Answer(0, figures if "figures" in words else "dataset   2\ntrain   6\ntotal   8", "")
+
+    monkeypatch.setattr(checks_project, "ask", ask)
+    checks = run(checks_project.plan, subject(project))
+    assert [check.level for check in checks] == [level for level, _ in found]
+    assert all(says in check.fact for check, (_, says) in zip(checks, found, strict=True))
 
 
 def test_a_folder_that_is_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

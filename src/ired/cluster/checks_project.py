@@ -34,8 +34,8 @@ NO_KEYS = {
     "slurm-array-jobs": "job arrays lose jobs and scale no resources",
     "groups": "grouped jobs run one after another",
 }
-# Roughly what one run leaves behind, beside its checkpoints: measured in docs/slurm.md.
-FILES_PER_RUN, CHECKPOINT_TENSORS = 25, 5
+# Files and folders that one run with its diagnostics leaves behind, checkpoints aside: docs/slurm.md.
+FILES_PER_RUN, CHECKPOINT_TENSORS = 38, 5
 
 
 def versions(subject: Subject) -> Iterator[Check]:
@@ -101,17 +101,29 @@ def config(subject: Subject) -> Iterator[Check]:
 
 
 def plan(subject: Subject) -> Iterator[Check]:
-    """What Snakemake would do."""
-    words = ["runs", "--profile", str(subject.profile), "--dry-run", "--config", f"scale={subject.scale}"]
+    """What Snakemake would do, and whether drawing figures would train."""
+    jobs = _planned(subject, "runs")
+    if isinstance(jobs, str):
+        yield Check("plan", FAIL, f"the dry run fails: {jobs}", "mend it first")
+        return
+    shown = ", ".join(f"{count} {rule}" for rule, count in jobs.items() if rule != "total")
+    yield Check("plan", OK, shown or "nothing to do")
+    drawn = _planned(subject, "figures")
+    if not isinstance(drawn, str) and "train" in drawn:
+        fact = (
+            f"`figures` would start {drawn['train']} trainings: tables at hand are of another configuration"
+        )
+        yield Check("plan", WARN, fact, "`make figures` draws what is there and trains nothing")
+
+
+def _planned(subject: Subject, target: str) -> dict[str, str] | str:
+    """Rule -> number of jobs of a dry run, or its last words where it fails."""
+    words = [target, "--profile", str(subject.profile), "--dry-run", "--config", f"scale={subject.scale}"]
     answer = ask(sys.executable, "-m", "snakemake", *words, "--quiet", "rules", timeout=300)
     text = f"{answer.out}\n{answer.err}"
     if not answer.ok:
-        words_of_it = [line for line in text.splitlines() if line.strip()]
-        yield Check("plan", FAIL, f"the dry run fails: {' '.join(words_of_it[-3:])}", "mend it first")
-        return
-    jobs = dict(re.findall(r"^(\w+)\s+(\d+)$", text, flags=re.MULTILINE))
-    jobs.pop("total", None)
-    yield Check("plan", OK, ", ".join(f"{count} {rule}" for rule, count in jobs.items()) or "nothing to do")
+        return " ".join([line for line in text.splitlines() if line.strip()][-3:])
+    return dict(re.findall(r"^(\w+)\s+(\d+)$", text, flags=re.MULTILINE))
 
 
 def lint(subject: Subject) -> Iterator[Check]:
