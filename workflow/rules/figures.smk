@@ -35,6 +35,8 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
             ],
         log:
             f"results/{{where}}/logs/draw/{experiment}.log",
+        # Seconds of work: `figures` on a cluster's login node submits nothing, and needs no cluster that answers.
+        localrule: True
         threads: 2
         resources:
             mem_mb=2000,
@@ -67,6 +69,7 @@ rule report_page:
         "results/{scale}/report.html",
     log:
         "results/{scale}/logs/report.log",
+    localrule: True
     resources:
         mem_mb=2000,
         runtime=10,

@@ -1,6 +1,7 @@
-# Needs: nothing of its own. Makes: names for groups of files. No job of these rules does any work; each also prints nothing to a cluster.
+# Needs: nothing of its own. Makes: names for groups of files.
 
 
+# A group of files needs no job of a cluster.
 localrules:
     all,
     runs,
