@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from figure_checks import artists, texts, unreadable
 from ired import columns
 from ired.errors import UserError
+from ired.figures.axes import EvenDecimals
 from ired.figures.captions import caption
 from ired.figures.compat import compat_cells
 from ired.figures.design import Arm as DesignArm
@@ -28,7 +29,14 @@ from ired.figures.design import Design as ExperimentDesign
 from ired.figures.labels import spread
 from ired.figures.output import draw_figures, read_table, save
 from ired.figures.registry import FIGURES, draw, figures_of
-from ired.figures.style import RC, STRATEGY_COLOURS, strategy_colour, variant_label, variant_styles
+from ired.figures.style import (
+    RC,
+    STRATEGY_COLOURS,
+    roster,
+    strategy_colour,
+    variant_label,
+    variant_styles,
+)
 from ired.study import ResolvedStudy
 from synthetic_design import ABLATION, COMPAT, CROWD, STUDY, SWEEP, Arm, Design
 from synthetic_tables import Tables, make_tables, write_tables
@@ -251,6 +259,67 @@ def test_variants_share_the_colour_and_differ_in_marker() -> None:
     assert variant_styles(make_tables(CASES["crowd"][0])["summary"])["adversarial"].colour == strategy_colour(
         "adversarial"
     )
+
+
+def test_a_variant_looks_the_same_where_another_one_is_missing() -> None:
+    """A diverged variant has no diagnostics; the shades and markers of the others must not move up."""
+    tables = make_tables(CASES["ablation"][0])
+    profile = tables["energy_profile"]
+    tables["energy_profile"] = profile[profile["variant"] != "cd_langevin"]
+    whole = variant_styles(tables["runs"])
+    with roster(tables["runs"]):
+        part = variant_styles(tables["energy_profile"])
+    assert part and part == {variant: whole[variant] for variant in part}
+    assert variant_styles(tables["energy_profile"]) != part, "the roster makes the difference"
+    drawn = {line.get_color() for line in artists(draw("false_negatives", tables), "curve")}
+    assert drawn == {style.colour for style in part.values()}
+
+
+def test_levels_of_a_sweep_are_named_by_their_level_and_are_one_ramp() -> None:
+    """Also the level that is a variant of its own, trained once under that name."""
+    design = Design({name.removesuffix("_opt_steps=5"): arm for name, arm in SWEEP.items()})
+    styles = variant_styles(make_tables(design)["runs"])
+    assert [style.label for style in styles.values()] == [
+        "none", *(f"opt_steps={k}" for k in (1, 3, 5, 10, 20)),
+    ]  # fmt: skip
+    light = [sum(to_rgb(style.colour)) for style in list(styles.values())[1:]]
+    assert light == sorted(light, reverse=True)
+    assert "opt_steps=5\n(5 pairs)" in texts(draw("paired_differences", make_tables(design)))
+
+
+@pytest.mark.parametrize(
+    ("values", "exponent", "expected"),
+    [
+        ([0.02, 0.025, 0.03], 0, ["0.020", "0.025", "0.030"]),
+        ([-0.005, 0.0, 0.005], 0, ["−0.005", "0", "0.005"]),
+        ([0, 500, 1000], 0, ["0", "500", "1,000"]),
+        ([0, 2e11, 4e11], 11, ["0", "2", "4"]),
+    ],
+)
+def test_ticks_of_an_axis_have_equally_many_decimals(
+    values: list[float], exponent: int, expected: list[str]
+) -> None:
+    assert EvenDecimals(exponent).format_ticks(values) == expected
+
+
+def test_hardness_is_set_against_one_baseline(study: Tables) -> None:
+    """A contrast between two variants with negatives is not a benefit over the baseline."""
+    rows = study["contrasts"]
+    other = rows[rows["treatment"] == "adversarial"].assign(baseline="random", difference=99.0)
+    tables = {**study, "contrasts": pd.concat([other, rows], ignore_index=True)}
+    drawn = [float(line.get_ydata()[0]) for line in artists(draw("hardness_benefit", tables), "mean")]
+    assert drawn == [float(line.get_ydata()[0]) for line in artists(draw("hardness_benefit", study), "mean")]
+    assert any("same as\nnone" in text for text in texts(draw("hardness_benefit", tables)))
+
+
+def test_a_variant_not_validated_by_then_is_not_said_to_have_no_seeds(study: Tables) -> None:
+    table = study["budget"].copy()
+    dear = table["variant"] == "adversarial"
+    table.loc[dear, "n"] = 0
+    table.loc[dear, ["mse_validation_mean", "ci_low", "ci_high"]] = np.nan
+    figure = draw("budget", {**study, "budget": table})
+    assert unreadable(figure) == []
+    assert "adversarial\n(no validation yet\nat equal compute)" in texts(figure)
 
 
 def test_unknown_strategies_get_a_lasting_colour() -> None:

@@ -5,9 +5,9 @@ PUBLISHED = "results/published/published_results.csv"
 
 
 def figure_tables(experiment):
-    """The names of the experiment's own tables that its figures are drawn from."""
-    needed = dict.fromkeys(table for figure in STUDY.figures(experiment) for table in FIGURES[figure].tables)
-    return [table for table in needed if table in TABLES]
+    """The names of the experiment's own tables that its figures are drawn from; all look up their variants in `runs`."""
+    needed = {table for figure in STUDY.figures(experiment) for table in FIGURES[figure].tables} | {"runs"}
+    return [table for table in TABLES if table in needed]
 
 
 # A rule for each experiment: one process draws all its figures, since starting one takes longer than drawing. Asked for a single figure by

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, MaxNLocator
 
 from ired.figures.labels import Mark
 from ired.figures.style import INK, QUIET, power
@@ -76,19 +78,40 @@ def reference_lines(axes: Axes, values: dict[str, float], side: str = "top") -> 
     return marks
 
 
+class EvenDecimals(Formatter):
+    """Tick labels of one axis with equally many decimals (0.020, 0.025), as few as tell the ticks apart; zero
+    is 0. `exponent`: a power of ten that stands in the axis label instead.
+    """
+
+    def __init__(self, exponent: int = 0) -> None:
+        self.exponent = exponent
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        return self.format_ticks([value])[0]
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        scaled = [round(float(v) / 10.0**self.exponent, 10) for v in values]
+        decimals = next(
+            d for d in range(11) if all(abs(round(v, d) - v) < 1e-9 * (abs(v) or 1) for v in scaled)
+        )
+        return [f"{v:,.{decimals}f}".replace("-", MINUS) if v else "0" for v in scaled]
+
+
 def plain_axis(axes: Axes, which: str, label: str, ticks: int = 4) -> None:
     """Few ticks, no offset text: a common power of ten goes into the axis label."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = axis.get_view_interval()
     largest = max(abs(low), abs(high))
     exponent = int(np.floor(np.log10(largest))) if largest > 0 else 0
-    exponent = 0 if -3 <= exponent <= 3 else exponent
+    exponent = 0 if -3 <= exponent <= 4 else exponent
     axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(
-        FuncFormatter(lambda v, _: f"{round(v / 10.0**exponent, 10):g}".replace("-", MINUS))
-    )
+    axis.set_major_formatter(EvenDecimals(exponent))
     unit = f" (\u00d7{power(exponent)})" if exponent else ""
     axis.set_label_text(label + unit)
+
+
+# Ever denser mantissas for ever shorter log axes.
+MANTISSAS = ((1, 2, 3, 5, 7), (1, 1.5, 2, 3, 4, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8))
 
 
 def log_axis(axes: Axes, which: str, label: str) -> None:
@@ -97,11 +120,16 @@ def log_axis(axes: Axes, which: str, label: str) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = axis.get_view_interval()
     if high / low < 40:
-        candidates = [m * 10.0**e for e in range(-12, 13) for m in (1, 2, 3, 5, 7)]
-        inside = [c for c in candidates if low <= c <= high]
+        for mantissas in MANTISSAS:
+            candidates = [m * 10.0**e for e in range(-12, 13) for m in mantissas]
+            inside = [c for c in candidates if low <= c <= high]
+            if len(inside) >= 4:
+                break
         while len(inside) > 6:
             inside = inside[::2]
         axis.set_major_locator(FixedLocator(inside))
-        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.10g}" if 1e-4 <= v < 1e5 else number(v)))
+        within_a_decade = high / low < 10 and low >= 1e-4
+        each = FuncFormatter(lambda v, _: f"{v:.10g}" if 1e-4 <= v < 1e5 else number(v))
+        axis.set_major_formatter(EvenDecimals() if within_a_decade else each)
         axis.set_minor_locator(FixedLocator([]))
     axis.set_label_text(label)

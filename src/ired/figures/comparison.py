@@ -5,6 +5,7 @@ Rows are horizontal, because variant names are long and must stay readable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def cd_ablation(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFra
     costs = by_variant(summary, metrics[0])["madds_per_step"].reindex(list(styles)).to_numpy(float)
     colours = [s.colour for s in styles.values()]
     cost.barh(np.arange(len(styles)), costs, height=0.5, color=colours, alpha=0.8)
-    cost.set_title("cost of a step")
+    cost.set_title("cost of a step", pad=32 if reference is not None else 6)
     plain_axis(cost, "x", "multiply-adds", ticks=3)
     row_names(axes[0], names)
     return figure
@@ -94,15 +95,22 @@ def _error_panel(
     seen = [v for variant in styles for v in seed_values(runs, variant, metric)]
     low, high = extent(seen, rows[["ci_low", "ci_high", "mean"]].to_numpy(float).ravel())
     references = reference_values(reference, SPLITS[metric])
-    if low > 0 and high / low > 12:
-        ax.set_xlim(low / 1.2, high * 1.2)
-        log_axis(ax, "x", "test MSE per element (log)")
-    else:
-        ax.set_xlim(*limits_with_references(low, high, references))
-        plain_axis(ax, "x", "test MSE per element")
+    _error_axis(ax, low, high, references, "test MSE per element")
     edge_labels(ax, reference_lines(ax, references), side="top")
     ax.set_title(METRICS[metric], pad=32 if references else 6)
     mark_cut_ends(ax, rows, styles)
+
+
+def _error_axis(
+    ax: Axes, low: float, high: float, references: dict[str, float], label: str, ticks: int = 4
+) -> None:
+    """An x-axis of errors around the data, logarithmic where they span more than a decade."""
+    if low > 0 and high / low > 12:
+        ax.set_xlim(low / 1.2, high * 1.2)
+        log_axis(ax, "x", f"{label} (log)")
+    else:
+        ax.set_xlim(*limits_with_references(low, high, references))
+        plain_axis(ax, "x", label, ticks)
 
 
 @styled
@@ -111,14 +119,15 @@ def budget(budget: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet
     if budget.empty or budget["mse_validation_mean"].isna().all():
         return note("No validation error yet: the comparison at equal compute needs learning curves.")
     styles = variant_styles(budget)
-    names = [f"{s.label}\n(n = {int(n)})" for s, n in zip(styles.values(), budget["n"], strict=True)]
+    rows = budget.set_index("variant")
+    counts = (_validated(row) for row in budget.to_dict("records"))
+    names = [f"{style.label}\n{words}" for style, words in zip(styles.values(), counts, strict=True)]
     figure, axes = sheet(1, 1, DOUBLE * 0.75, 1.25 + row_height(names) * len(names))
     ax = axes[0, 0]
     kinds = (
         ("equal_step_mean", "equal_step_ci_low", "equal_step_ci_high", -0.16, "white"),
         ("mse_validation_mean", "ci_low", "ci_high", 0.16, None),
     )
-    rows = budget.set_index("variant")
     for y, (variant, style) in enumerate(styles.items()):
         for mean, low, high, shift, face in kinds:
             ends = bounds(rows, variant, (low, mean, high))
@@ -126,8 +135,7 @@ def budget(budget: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet
     columns = [c for kind in kinds for c in kind[:3]]
     left, right = extent([], budget[columns].to_numpy(float).ravel())
     references = reference_values(reference, "id")
-    ax.set_xlim(*limits_with_references(left, right, references))
-    plain_axis(ax, "x", "validation MSE per element (ID)", ticks=5)
+    _error_axis(ax, left, right, references, "validation MSE per element (ID)", ticks=5)
     edge_labels(ax, reference_lines(ax, references), side="top")
     row_names([ax], names)
     step, madds = int(budget["equal_step"].max()), float(budget["madds"].max())
@@ -138,3 +146,10 @@ def budget(budget: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet
     ]
     figure.legend(handles=handles, loc="outside lower left", ncols=2)
     return figure
+
+
+def _validated(row: Mapping[Any, Any]) -> str:
+    """How many seeds are behind a row; a dear variant may not have been validated by then."""
+    if not row["n"] and np.isfinite(row["equal_step_mean"]):
+        return "(no validation yet\nat equal compute)"
+    return f"(n = {int(row['n'])})"

@@ -24,6 +24,7 @@ from ired.figures.style import (
     Sheet,
     VariantStyle,
     ink,
+    level_text,
     note,
     sheet,
     strategy_colour,
@@ -207,16 +208,15 @@ def _level_axis(ax: Axes, rows: pd.DataFrame) -> dict[str, float]:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.margins(x=0.08)
-    ax.set_xlabel(f"{name}{kind}")
+    strategies = [str(s).replace("_", " ") for s in rows["strategy"].drop_duplicates()]
+    whose = f" of {strategies[0]}" if len(strategies) == 1 else ""
+    ax.set_xlabel(f"{name}{whose}{kind}")
     return dict(zip(texts, (float(p) for p in places), strict=True))
 
 
 def _short(level: str) -> str:
     """`20.0` -> '20'; words wrap at their joints."""
-    try:
-        return f"{float(level):g}"
-    except ValueError:
-        return level.replace("_", "\n").replace("+", "+\n")
+    return level_text(level).replace("_", "\n").replace("+", "+\n")
 
 
 def _flat_line(ax: Axes, row: pd.Series[Any], style: VariantStyle) -> Mark | None:

@@ -96,7 +96,7 @@ def false_negatives(energy_profile: pd.DataFrame) -> Sheet:
     table = last_phase(energy_profile.dropna(subset=["false_negative_rate"]))
     if table.empty:
         return note("No variant of this experiment has negatives, so none can be false.")
-    styles = variant_styles(table)
+    styles = {v: s for v, s in variant_styles(energy_profile).items() if (table["variant"] == v).any()}
     columns = min(4, max(2, len(styles)))
     rows = -(-len(styles) // columns)
     figure, axes = sheet(rows, columns, DOUBLE, 0.75 + 1.5 * rows, sharex=True, sharey=True)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from ired.figures.axes import plain_axis
 from ired.figures.labels import LABEL_SIZE, Mark, edge_labels
 from ired.figures.rows import METRICS, draw_interval, draw_seeds, row_height, row_names
-from ired.figures.style import DOUBLE, INK, QUIET, Sheet, note, sheet, strategy_colour, styled, variant_label
+from ired.figures.style import DOUBLE, INK, QUIET, Sheet, VariantStyle, note, sheet, styled, variant_styles
 
 
 @styled
@@ -22,12 +22,12 @@ def paired_differences(contrasts: pd.DataFrame, runs: pd.DataFrame) -> Sheet:
     if not metrics:
         return note("No contrast yet: it takes two variants with at least two common seeds.")
     pairs = list(contrasts[["treatment", "baseline"]].drop_duplicates().itertuples(index=False, name=None))
-    strategies = dict(zip(runs["variant"], runs["strategy"], strict=True))
-    names = [_pair_name(contrasts, t, b, strategies) for t, b in pairs]
+    styles = variant_styles(runs)
+    names = [_pair_name(contrasts, t, b, styles) for t, b in pairs]
     figure, axes = sheet(1, len(metrics), DOUBLE, 1.05 + row_height(names, 0.5) * len(pairs), sharey=True)
     for ax, metric in zip(axes[0], metrics, strict=True):
         table = contrasts[contrasts["metric"] == metric].set_index(["treatment", "baseline"])
-        _difference_panel(ax, table, runs, metric, pairs, strategies)
+        _difference_panel(ax, table, runs, metric, pairs, styles)
     row_names(axes[0], names)
     return figure
 
@@ -38,14 +38,14 @@ def _difference_panel(
     runs: pd.DataFrame,
     metric: str,
     pairs: Sequence[tuple[str, str]],
-    strategies: dict[str, str],
+    styles: dict[str, VariantStyle],
 ) -> None:
     values: list[float] = []
     for y, (treatment, baseline) in enumerate(pairs):
         if (treatment, baseline) not in table.index:
             continue
         row: Any = table.loc[(treatment, baseline)]
-        colour = strategy_colour(strategies.get(treatment, treatment))
+        colour = styles[treatment].colour
         ax.barh(
             y, 2 * row["margin"], left=-row["margin"], height=1.0, color="#efefef", zorder=0, gid="margin"
         )
@@ -77,7 +77,7 @@ def _difference_panel(
     ax.set_xlim(min(finite) - pad, max(finite) + pad)
     ax.axvline(0, color=INK, lw=0.8, zorder=0.5, gid="reference:none")
     bases = {b for _, b in pairs}
-    against = f" to {variant_label(pairs[0][1])}".replace("\n", " ") if len(bases) == 1 else ""
+    against = f" to {styles[pairs[0][1]].line}" if len(bases) == 1 else ""
     plain_axis(ax, "x", f"difference{against} in test MSE (left is better)")
     margin = float(
         table["margin"].median()
@@ -100,18 +100,21 @@ def _seed_pairs(runs: pd.DataFrame, treatment: str, baseline: str, metric: str) 
     return [float(v) for v in (table[treatment] - table[baseline]).dropna()]
 
 
-def _pair_name(contrasts: pd.DataFrame, treatment: str, baseline: str, strategies: dict[str, str]) -> str:
+def _pair_name(
+    contrasts: pd.DataFrame, treatment: str, baseline: str, styles: dict[str, VariantStyle]
+) -> str:
     rows = contrasts[(contrasts["treatment"] == treatment) & (contrasts["baseline"] == baseline)]
     dropped = int(rows["n_dropped"].max()) if rows["n_dropped"].notna().any() else 0
-    name = variant_label(treatment, strategies.get(treatment, ""))
+    name = styles[treatment].label
     if contrasts["baseline"].nunique() > 1:  # a single one is named once, at the axis
-        against = variant_label(baseline, strategies.get(baseline, "")).replace("\n", " ")
-        name = f"{name}\n\u2212 {against}"
+        name = f"{name}\n\u2212 {styles[baseline].line}"
     return f"{name}\n({int(rows['n_pairs'].max())} pairs{f', {dropped} dropped' if dropped else ''})"
 
 
 def _verdict(row: pd.Series[Any]) -> str:
     """The table's verdict in words, with the p-value that it rests on."""
+    if not row["n_pairs"]:
+        return "no pair"
     verdict = str(row["verdict"]).replace("_within_margin", ",\nwithin margin").replace("_", " ")
     rests_on, name = ("p_tost_holm", "TOST") if row["verdict"] == "equivalent" else ("p_holm", "Holm")
     p = row.get(rests_on, np.nan)

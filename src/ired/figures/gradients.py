@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ired.figures.axes import plain_axis
 from ired.figures.curves import band, over_seeds
-from ired.figures.labels import Mark, edge_labels
+from ired.figures.labels import Mark, edge_labels, legend_columns
 from ired.figures.levels import by_phase, percent_axes
 from ired.figures.rows import METRICS, SPLITS
 from ired.figures.style import (
@@ -82,7 +80,7 @@ def error_directions(error_directions: pd.DataFrame) -> Sheet:
         for s in styles.values()
     ]
     handles.append(Line2D([], [], color=INK, ls=(0, (4, 2)), lw=1, label="affine predictor"))
-    figure.legend(handles=handles, loc="outside upper left", ncols=_legend_columns(handles))
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles))
     return figure
 
 
@@ -90,9 +88,3 @@ def _padded(low: float, high: float, value: float) -> tuple[float, float]:
     """Limits that hold `value` with a little room beyond it."""
     room = 0.12 * (max(high, value) - min(low, value))
     return min(low, value - room), max(high, value + room)
-
-
-def _legend_columns(handles: Sequence[Line2D]) -> int:
-    """As many columns as the longest label allows at double width."""
-    longest = max(len(str(h.get_label())) for h in handles)
-    return max(1, min(len(handles), int(112 / (longest + 9))))

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
@@ -61,6 +62,12 @@ def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: fl
 
 def _sheet(axes: Axes) -> Sheet:
     return cast(Sheet, axes.figure)
+
+
+def legend_columns(handles: Sequence[Line2D]) -> int:
+    """As many columns as the longest label allows at double width."""
+    longest = max(len(str(h.get_label())) for h in handles)
+    return max(1, min(len(handles), int(112 / (longest + 9))))
 
 
 def text_box(text: Text) -> Bbox:

@@ -90,7 +90,7 @@ def draw_figures(
     """
     specs = [figure_spec(name) for name in names]
     needed = [table for spec in specs for table in (*spec.tables, *spec.optional)]
-    tables = read_tables(needed, folder, reference, published)
+    tables = read_tables(["runs", *needed], folder, reference, published)
     jobs = [(spec.name, tables, output) for spec in specs]
     # A forked worker has every import and table at hand; where forking is not safe, one process does it all.
     if processes == 1 or sys.platform != "linux":

@@ -126,6 +126,8 @@ def figures_of(design: Design) -> list[str]:
 def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw one figure from tables by name (see docs/tables.md); optional ones may be missing.
 
+    `runs`, if it is among the tables, also tells how each variant looks in all figures of the experiment.
+
     Raises:
         UserError: the figure is unknown or one of its tables is missing.
     """
@@ -133,6 +135,9 @@ def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Figure:
     missing = [table for table in spec.tables if table not in tables]
     if missing:
         raise UserError(f"figure {name} needs the table {', '.join(missing)}; make the tables first")
+    from ired.figures.style import roster
+
     function = getattr(import_module(f"ired.figures.{spec.module}"), name)
-    figure: Figure = function(**{t: tables[t] for t in (*spec.tables, *spec.optional) if t in tables})
+    with roster(tables.get("runs")):
+        figure: Figure = function(**{t: tables[t] for t in (*spec.tables, *spec.optional) if t in tables})
     return figure

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from ired.figures.axes import limits_with_references, plain_axis, reference_lines, reference_values
-from ired.figures.labels import LABEL_SIZE, Mark, edge_labels, point_labels
+from ired.figures.labels import LABEL_SIZE, Mark, edge_labels, legend_columns, point_labels
 from ired.figures.levels import last_phase
 from ired.figures.rows import SPLITS, bounds, draw_interval, draw_seeds, row_height, row_label, row_names
 from ired.figures.style import (
@@ -38,15 +40,20 @@ RECORD = "ten-seed-record"
 @styled
 def hardness_benefit(energy_profile: pd.DataFrame, contrasts: pd.DataFrame) -> Sheet:
     """Does harder help? Hardness of each variant's negatives against the reduction of its ID error."""
-    gains = contrasts[contrasts["metric"] == "mse_id"].drop_duplicates("treatment").set_index("treatment")
     late = last_phase(energy_profile.dropna(subset=["distance"]))
+    rows = contrasts[(contrasts["metric"] == "mse_id") & contrasts["treatment"].isin(set(late["variant"]))]
+    rows = rows.dropna(subset=["difference"])
+    # One baseline for all points: the one that most variants with negatives are held against.
+    bases = rows["baseline"].value_counts(sort=False)
+    gains = rows[rows["baseline"] == bases.idxmax()].set_index("treatment") if len(bases) else rows
     names = [v for v in late["variant"].drop_duplicates() if v in gains.index]
     if not names:
         return note(
             "It takes variants with negatives and a contrast to the baseline to compare hardness and benefit."
         )
     styles = variant_styles(energy_profile)
-    figure, axes = sheet(1, 2, DOUBLE, 3.0, sharey=True)
+    crowded = len(names) > 4  # names beside close points would cover them
+    figure, axes = sheet(1, 2, DOUBLE, 3.2 if crowded else 3.0, sharey=True)
     for ax, (column, label, zero) in zip(axes[0], HARDNESS, strict=True):
         # One point per variant: the mean over levels and seeds at the end of training.
         hardness = late.groupby("variant")[column].mean()
@@ -74,10 +81,21 @@ def hardness_benefit(energy_profile: pd.DataFrame, contrasts: pd.DataFrame) -> S
             edge_labels(
                 ax, [Mark("positive and negative\nequally likely to the model", 0.0, QUIET)], side="top"
             )
-        ax.margins(x=0.25, y=0.15)
-        ax.set_xlabel(label)
-        point_labels(ax, points, marks)
-    baseline = gains.loc[names[0], "baseline"]
+        ax.margins(x=0.1 if crowded else 0.25, y=0.15)
+        if not zero:
+            ax.set_xlim(left=max(ax.get_xlim()[0], 0))  # a distance
+        plain_axis(ax, "x", label, ticks=6)
+        if not crowded:
+            point_labels(ax, points, marks)
+    plain_axis(axes[0, 0], "y", "", ticks=6)
+    if crowded:
+        look: dict[str, Any] = {"ls": "", "ms": 5.5}
+        handles = [
+            Line2D([], [], color=s.colour, mec=ink(s.colour), marker=s.marker, label=s.line, **look)
+            for s in (styles[name] for name in names)
+        ]
+        figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles))
+    baseline = str(gains["baseline"].iloc[0])
     edge_labels(axes[0, 1], [Mark(f"same as\n{baseline}", 0.0)])
     axes[0, 0].set_ylabel(f"reduction of ID test MSE\nagainst {baseline} (%)   better →")
     return figure

@@ -12,7 +12,9 @@ import functools
 import re
 import textwrap
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
@@ -179,34 +181,83 @@ class VariantStyle:
         return self.label.replace("_\n", "_").replace("\n", " ")
 
 
+# All variants of the experiment being drawn, as rows of runs.csv.
+_roster: ContextVar[pd.DataFrame | None] = ContextVar("roster", default=None)
+
+
+@contextmanager
+def roster(runs: pd.DataFrame | None) -> Iterator[None]:
+    """Give every variant of `runs` one style in all figures drawn in this block, also where a figure's own
+    table lacks some of the variants (one that diverged has no diagnostics)."""
+    token = _roster.set(runs)
+    try:
+        yield
+    finally:
+        _roster.reset(token)
+
+
 def variant_styles(table: pd.DataFrame) -> dict[str, VariantStyle]:
     """Style per variant, in the table's order (which is the configuration's)."""
-    pairs = table[["variant", "strategy"]].drop_duplicates("variant")
-    families = pairs["strategy"].where(pairs["strategy"].notna(), "none").astype(str)
+    own = list(table["variant"].drop_duplicates().astype(str))
+    everyone = _roster.get()
+    known = everyone is not None and set(own) <= set(everyone["variant"].astype(str))
+    rows = (everyone if everyone is not None and known else table).drop_duplicates("variant")
+    names = list(rows["variant"].astype(str))
+    families = dict(
+        zip(names, rows["strategy"].where(rows["strategy"].notna(), "none").astype(str), strict=True)
+    )
+    levels = _level_labels(rows)
+    order = list(dict.fromkeys(families.values()))
     styles = {}
-    for variant, family in zip(pairs["variant"].astype(str), families, strict=True):
-        family_names = [v for v, f in zip(pairs["variant"].astype(str), families, strict=True) if f == family]
-        k = family_names.index(variant)
-        first = list(families.drop_duplicates()).index(family)
+    for variant in own:
+        family = families[variant]
+        members = [name for name in names if families[name] == family]
+        k = members.index(variant)
         styles[variant] = VariantStyle(
-            label=variant_label(variant, family),
-            colour=shade(strategy_colour(family), _variant_shade(variant, family, family_names)),
-            marker=MARKERS[(first + k) % len(MARKERS)],
+            label=levels.get(variant) or variant_label(variant, family),
+            colour=shade(strategy_colour(family), _variant_shade(variant, family, members, levels)),
+            marker=MARKERS[(order.index(family) + k) % len(MARKERS)],
             dash=DASHES[k % len(DASHES)],
         )
     return styles
 
 
-def _variant_shade(variant: str, family: str, names: list[str]) -> float:
+def _level_labels(rows: pd.DataFrame) -> dict[str, str]:
+    """Levels of a sweep -> `opt_steps=2`, also the one that has the name of a plain variant; with the
+    strategy in front where several are swept."""
+    if not {"factor", "level"} <= set(rows):
+        return {}
+    swept = rows[[not is_missing(factor) for factor in rows["factor"]]]
+    several = swept["strategy"].nunique() > 1
+    return {
+        str(variant): (f"{str(strategy).replace('_', ' ')}\n" if several else "")
+        + f"{str(factor).rsplit('.', 1)[-1]}={level_text(level)}"
+        for variant, strategy, factor, level in swept[["variant", "strategy", "factor", "level"]].itertuples(
+            index=False
+        )
+    }
+
+
+def level_text(level: object) -> str:
+    """`20.0` -> '20'; words as they are."""
+    try:
+        return f"{float(str(level)):g}"
+    except ValueError:
+        return str(level)
+
+
+def _variant_shade(variant: str, family: str, names: list[str], levels: dict[str, str]) -> float:
     """0 for the variant that is the strategy itself; the others run from light to dark in configured order.
 
-    So the levels of a sweep read as a ramp, and the plain variant looks the same in every experiment.
+    So the plain variant looks the same in every experiment. The levels of a sweep are one ramp, all of them.
     """
+    if variant in levels:
+        family = ""
     others = [name for name in names if name != family]
     if variant == family or len(names) == 1:
         return 0.0
     if len(others) == 1:
-        return -0.4
+        return -0.4 if family else 0.0
     return 0.45 - 0.9 * others.index(variant) / (len(others) - 1)
 
 
