@@ -175,6 +175,11 @@ def test_empty_columns_are_left_out() -> None:
         ({"a": {"b": 1, "c": None}}, [("a.b", "1"), ("a.c", "unknown")]),
         ({"a": [{"b": True}, {"b": False}]}, [("a.1.b", "yes"), ("a.2.b", "no")]),
         ({"a": ["x", "y"], "z": []}, [("a", "x, y"), ("z", "none")]),
+        ({"git": [{"runs": 6, "value": {"commit": "f"}}]}, [("git.commit", "f")]),
+        (
+            {"host": [{"runs": 1, "value": "a"}, {"runs": 5, "value": "b"}]},
+            [("host (1 run)", "a"), ("host (5 runs)", "b")],
+        ),
     ],
 )
 def test_provenance_becomes_rows(value: dict[str, Any], rows: list[tuple[str, str]]) -> None:

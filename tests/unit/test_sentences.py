@@ -190,6 +190,7 @@ def test_equal_compute_claims_an_order_only_if_intervals_are_apart() -> None:
     assert "t is higher, with intervals apart" in compute_sentence(budget(APART, BELOW), "t", "b")
     text = compute_sentence(budget((1.0, 0.8, 1.2), (1.3, 1.1, 1.5)), "t", "b")
     assert "not told apart" in text and "lower" not in text and "the same holds" in text
+    assert "ignore that seeds are paired" in text, "a paired contrast of the same runs may well decide"
     assert "2.50 × 10⁹ multiply-adds" in text and "in 450 steps" in text and "in 1,000 steps" in text
 
 

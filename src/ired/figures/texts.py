@@ -25,8 +25,8 @@ _CAPTIONS = {
     "learning_curves": f"""Validation error of the same runs after equal numbers of training steps (left)
         and after equal counted multiply-adds (right). {BANDS} {LINES}""",
     "budget": f"""Validation error after equal steps (open) and at the largest compute that every variant
-        reached (filled). Bars: 95 % t-interval over seeds; {{seeds}}.{{diverged}} No test is made.
-        {LINES}""",
+        reached (filled; a dear variant is read there before the end of its learning-rate schedule). Bars:
+        95 % t-interval over seeds; {{seeds}}.{{diverged}} No test is made. {LINES}""",
     "conditioning": """Noised truths (grey, dashed) and contrastive samples (colour) at the end of training,
         by noise level. Lines: median; bands: 10 to 90 % of {conditioning_matrices} matrices, both averaged
         over seeds; {seeds}.{diverged} Columns share their scale. No test is made.""",

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from ired.errors import UserError
 from ired.files import write_text
 from ired.report.tables import Table
+from ired.wording import count
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FULL_PIXELS = 1400  # of a two-column figure: 7 inches at 200 dots
@@ -128,6 +129,11 @@ def workflow_picture(graph: str | None) -> dict[str, str] | None:
     return {"src": "", "text": graph}
 
 
+def _counted(item: Any) -> bool:
+    """Whether it is a value with the number of runs that have it."""
+    return isinstance(item, Mapping) and set(item) == {"runs", "value"}
+
+
 def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     """Nested provenance as (dotted key, text) rows."""
     if isinstance(value, Mapping) and value:
@@ -135,6 +141,14 @@ def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
             row
             for key, item in value.items()
             for row in flatten(item, f"{prefix}.{key}" if prefix else str(key))
+        ]
+    if isinstance(value, (list, tuple)) and value and all(_counted(item) for item in value):
+        if len(value) == 1:  # all runs agree: nothing to count
+            return flatten(value[0]["value"], prefix)
+        return [
+            row
+            for item in value
+            for row in flatten(item["value"], f"{prefix} ({count(item['runs'], 'run')})")
         ]
     if isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
         return [row for k, item in enumerate(value, 1) for row in flatten(item, f"{prefix}.{k}")]

@@ -56,6 +56,16 @@ def text(value: Any) -> Cell:
     return Cell("", "") if _missing(value) else Cell(str(value), str(value))
 
 
+def brief(value: Any) -> Cell:
+    """The start of a long key: enough to tell two apart; the file has all of it."""
+    return text(None if _missing(value) else str(value)[:10])
+
+
+def split(value: Any) -> Cell:
+    """A test set as figures name it."""
+    return Cell(str(value).upper(), str(value))
+
+
 def metric(value: Any) -> Cell:
     """A metric in short, for a column of its own would otherwise be the widest."""
     words = metric_name(str(value)).replace("in-distribution", "ID").replace("out-of-distribution", "OOD")
@@ -124,7 +134,7 @@ BUDGET: tuple[Column, ...] = (
     ("95 % interval at equal steps", "equal_step_ci_low|equal_step_ci_high", interval),
 )  # fmt: skip
 REFERENCE: tuple[Column, ...] = (
-    ("predictor", "predictor", text), ("coefficients", "coefficients", whole), ("test set", "split", text),
+    ("predictor", "predictor", text), ("coefficients", "coefficients", whole), ("test set", "split", split),
     ("matrices", "matrices", whole), ("MSE", "mse", real), ("standard error", "mse_se", real),
 )  # fmt: skip
 RUNS: tuple[Column, ...] = (
@@ -132,5 +142,5 @@ RUNS: tuple[Column, ...] = (
     ("steps", "steps", whole), ("ID MSE", "mse_id", real), ("OOD MSE", "mse_ood", real),
     ("best validation MSE", "best_mse_validation", real), ("at step", "best_step", whole),
     ("parameters", "parameters", whole), ("train seconds", "train_seconds", real),
-    ("fingerprint", "fingerprint", text),
+    ("fingerprint", "fingerprint", brief),
 )  # fmt: skip

@@ -25,7 +25,8 @@ VERDICT_WORDS = {
 def compute_sentence(budget: pd.DataFrame, treatment: str, baseline: str, alpha: float = 0.05) -> str:
     """What equal compute says of two variants, and whether equal steps say the same.
 
-    A difference is claimed only where the two intervals are apart, which is stricter than a test at alpha.
+    A difference is claimed only where the two intervals are apart, which is stricter than a test at alpha and
+    much stricter than a paired one: it may stay silent where the contrast of the same runs is decided.
     """
     if not budget["mse_validation_mean"].notna().any():
         return "At equal compute nothing can be compared: there are no learning curves."
@@ -60,7 +61,7 @@ def _order(left: Mapping[str, Any], right: Mapping[str, Any], mean: str, low: st
         return "lower, with intervals apart"
     if left[low] > right[high]:
         return "higher, with intervals apart"
-    return "not told apart, with overlapping intervals"
+    return "not told apart: these intervals, which ignore that seeds are paired, overlap"
 
 
 def headline(
