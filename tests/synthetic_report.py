@@ -41,6 +41,7 @@ def build_report(results: Path, prepare: bool = True) -> Path:
         {"scale": "laptop", "training": {"steps": 3000, "batch_size": 256}},
         results / "published" / "published_results.csv",
         WORKFLOW,
+        {"opt_steps": "How many descent steps should mine a negative?"},
     )
 
 

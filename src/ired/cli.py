@@ -179,6 +179,7 @@ def report(
     published: Annotated[Path, typer.Option(help="The published figures.")],
     workflow: Annotated[Path, typer.Option(help="The workflow graph, an SVG.")],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    questions: Annotated[str, typer.Option(help="Experiment -> what it asks, as JSON.")] = "{}",
 ) -> None:
     """One self-contained page that opens with the answer."""
     from ired.report import build
@@ -187,7 +188,8 @@ def report(
     chosen = json.loads(experiments)
     graph = workflow.read_text(encoding="utf-8") if workflow.exists() else None
     headline = opening(tables, next(iter(chosen)))
-    build(tables, figures, out, scale, chosen, headline, json.loads(settings), published, graph)
+    shown = json.loads(settings)
+    build(tables, figures, out, scale, chosen, headline, shown, published, graph, json.loads(questions))
 
 
 @app.command()

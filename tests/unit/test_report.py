@@ -68,6 +68,7 @@ def test_it_opens_with_the_answer(page: Page) -> None:
     places = [page.text.index(sentence) for sentence in HEADLINE]
     assert places == sorted(places)
     assert places[-1] < page.text.index("Test error of every variant")
+    assert page.text.count("How many descent steps should mine a negative?") == 1
 
 
 def test_every_figure_has_a_picture_a_caption_and_words_for_it(page: Page) -> None:

@@ -84,7 +84,10 @@ def test_undecided_gives_the_smallest_detectable_difference() -> None:
     table = runs({"t": list(BASE + 9 * NOISE[::-1]), "b": list(BASE)})
     row = contrast(table, [("t", "b")], margin=0.001).iloc[0]
     share = row["minimum_detectable_effect"] / row["baseline_mean"]
-    assert f"would show a true difference of {percent(share)} or more with 80 % power" in row["sentence"]
+    assert (
+        f"would show a true difference of {percent(share)} or more with 80 % power in a single test"
+        in row["sentence"]
+    )
 
 
 def test_many_contrasts_need_more_than_one() -> None:

@@ -75,6 +75,7 @@ rule report_page:
         runtime=10,
     params:
         experiments=lambda w: json.dumps({e: STUDY.figures(e) for e in STUDY.scale(w.scale).experiments}),
+        questions=lambda w: json.dumps({e: STUDY.study.experiments[e].title for e in STUDY.scale(w.scale).experiments}),
         settings=lambda w: json.dumps(STUDY.shown(w.scale)),
         tables=subpath(input.reference, parent=True),
         figures="results/{scale}/figures",
@@ -82,6 +83,7 @@ rule report_page:
         "exec {PY} -m ired report"
         " --scale {wildcards.scale}"
         " --experiments {params.experiments:q}"
+        " --questions {params.questions:q}"
         " --settings {params.settings:q}"
         " --tables {params.tables:q}"
         " --figures {params.figures:q}"

@@ -35,11 +35,13 @@ def build(
     config: Mapping[str, Any],
     published: Path | None = None,
     workflow_svg: str | None = None,
+    questions: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the page of one scale to `out`.
 
     `tables_dir` holds reference.csv and a folder per experiment, `figures_dir` a folder of PNGs per
-    experiment; `experiments` maps each experiment to the names of its figures, in the order of the page.
+    experiment; `experiments` maps each experiment to the names of its figures, in the order of the page, and
+    `questions` to what it asks.
 
     Raises:
         UserError: a table or a figure is missing or broken; the message names the path.
@@ -49,7 +51,9 @@ def build(
     if published is not None:
         extra["published"] = read_table(published)
     sections = [
-        experiment_section(name, tables_dir / name, figures_dir / name, figures, extra)
+        experiment_section(
+            name, tables_dir / name, figures_dir / name, figures, extra, (questions or {}).get(name, "")
+        )
         for name, figures in experiments.items()
     ]
     ladder = shown.table("Closed-form predictors on the test sets", reference, shown.REFERENCE, RANKED)
@@ -73,7 +77,12 @@ def shared_provenance(by_experiment: Mapping[str, Mapping[str, Any]]) -> dict[st
 
 
 def experiment_section(
-    name: str, folder: Path, pictures: Path, figures: Sequence[str], extra: Mapping[str, pd.DataFrame]
+    name: str,
+    folder: Path,
+    pictures: Path,
+    figures: Sequence[str],
+    extra: Mapping[str, pd.DataFrame],
+    question: str = "",
 ) -> Section:
     """One experiment: the sentences of its contrasts, its figures, its tables.
 
@@ -91,6 +100,7 @@ def experiment_section(
         sentences=sentences(tables["contrasts"]),
         pictures=[picture(figure, pictures, tables) for figure in figures],
         tables=experiment_tables(tables),
+        question=question,
     )
 
 

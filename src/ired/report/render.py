@@ -37,12 +37,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """One experiment (or another chapter): sentences, pictures, tables."""
+    """One experiment (or another chapter): sentences, pictures, tables. `question`: what it asks, below its
+    title."""
 
     title: str
     sentences: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
+    question: str = ""
 
     @property
     def anchor(self) -> str:

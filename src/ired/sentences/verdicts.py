@@ -73,7 +73,8 @@ def _undecided(row: Mapping[str, Any], change: str, ends: str) -> str:
     smallest = number(row["minimum_detectable_effect"])
     if row["baseline_mean"]:
         smallest = percent(row["minimum_detectable_effect"] / abs(row["baseline_mean"]))
-    return f"{change}; {ends} would show a true difference of {smallest} or more with 80 % power."
+    power = "with 80 % power in a single test"  # adjusted for several contrasts it takes more
+    return f"{change}; {ends} would show a true difference of {smallest} or more {power}."
 
 
 def _interval(row: Mapping[str, Any], alpha: float) -> str:
