@@ -19,23 +19,33 @@ from rig import wait_for
 
 COPIED = ("Snakefile", "workflow", "profiles", "src")
 NUMBERS = ("metrics.json", "history.csv", "model.safetensors", "snapshots.safetensors", "config.json")
-# Answers in seconds; one thread a job as in the reference, whose numbers depend on it.
+# One thread a job as in the reference, whose numbers depend on it. A limit of so many jobs a minute keeps
+# Snakemake for a minute after its last job.
 FAST = (
-    *("--jobs", "4", "--latency-wait", "15", "--set-threads", "train=1"),
-    *("--slurm-init-seconds-before-status-checks", "2", "--max-status-checks-per-second", "1"),
+    *("--jobs", "4", "--latency-wait", "15", "--set-threads", "train=1", "--max-jobs-per-timespan", "30/1s"),
+    *("--slurm-init-seconds-before-status-checks", "2", "--max-status-checks-per-second", "2"),
 )
-STEPS = 800
-# The copy's training takes at least so long on every machine, so that a fault finds it at work.
-SLOWLY = """
+STEPS = 400
+# The copy's training goes no faster than the file `pace` says (seconds a step), so that a fault finds it at
+# work on every machine, and nobody waits for it afterwards.
+PACE = """
 
-def _slowly(engine: Engine, advance=Engine.advance) -> None:
+def _paced(engine: Engine, advance=Engine.advance) -> None:
     import time
+    from pathlib import Path
 
-    time.sleep(0.025)
+    time.sleep(float(Path(__file__).parents[2].joinpath("pace").read_text()))
     advance(engine)
 
 
-Engine.advance = _slowly
+Engine.advance = _paced
+"""
+# The executor waits ten seconds longer after each question that finds no success. The copy's asks every two.
+POLLS = """
+
+from snakemake_executor_plugin_slurm import Executor
+
+Executor.next_seconds_between_status_checks = property(lambda self: 2, lambda self, seconds: None)
 """
 
 
@@ -46,7 +56,7 @@ class Project:
         self.root = root
         self.environment = os.environ | {
             "PYTHONPATH": str(root / "src"),
-            "IRED_CHECKPOINT_MINUTES": "0.03",
+            "IRED_CHECKPOINT_MINUTES": "0.01",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         for name in list(self.environment):
@@ -63,9 +73,10 @@ class Project:
             shutil.copytree(source, root / name, ignore=ignore) if source.is_dir() else shutil.copy(
                 source, root
             )
-        with (root / "src/ired/engine.py").open("a") as engine:
-            engine.write(SLOWLY)
         project = cls(root)
+        project.append("src/ired/engine.py", PACE)
+        project.append("Snakefile", POLLS)
+        project.pace(0)
         project.configure((repository / "config.yaml").read_text())
         return project
 
@@ -73,10 +84,21 @@ class Project:
         """The repository's config.yaml with one small scale."""
         config = yaml.safe_load(text)
         smoke = config["scales"]["smoke"]
-        smoke["run"]["training"] |= {"steps": STEPS, "validate_every": 400, "history_every": 100} | training
+        smoke["run"]["training"] |= {"steps": STEPS, "validate_every": 200, "history_every": 100} | training
         smoke |= {"seeds": [0, 1, 2], "experiments": ["strategies"]}
         config |= {"scale": "tiny", "scales": {"tiny": smoke}, "seeds_per_job": 1}
         (self.root / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def append(self, path: str, text: str) -> None:
+        """Add lines to one of the copy's files."""
+        with (self.root / path).open("a") as file:
+            file.write(text)
+
+    def pace(self, seconds: float) -> None:
+        """How long each training step takes at least, from now on."""
+        aside = self.root / ".pace"
+        aside.write_text(str(seconds))
+        aside.replace(self.root / "pace")
 
     def command(self, *words: str, profile: str = "slurm") -> list[str]:
         """Snakemake with a profile."""
@@ -87,7 +109,7 @@ class Project:
         """Start Snakemake as a cluster's controller."""
         return Controller(self, self.command(*words), environment)
 
-    def run(self, *words: str, seconds: float = 240, **environment: str) -> Controller:
+    def run(self, *words: str, seconds: float = 300, **environment: str) -> Controller:
         """Start it and wait for its end."""
         controller = self.start(*words, **environment)
         controller.wait(seconds)
@@ -109,7 +131,7 @@ class Project:
         paths = list(self.root.glob(f"results/.state/tiny/none/seed{seed}-*/events.jsonl"))
         return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
 
-    def trained(self, seed: int, step: int = 50, attempt: int = 1) -> bool:
+    def trained(self, seed: int, step: int = 10, attempt: int = 1) -> bool:
         """Whether that attempt has a checkpoint beyond a step."""
         started = 0
         for event in self.events(seed):
@@ -118,14 +140,23 @@ class Project:
                 return True
         return False
 
-    def wait_trained(self, seed: int, seconds: float = 120, **which: int) -> None:
+    def wait_trained(self, seed: int, seconds: float = 180, **which: int) -> None:
         """Wait for `trained`."""
         wait_for(lambda: self.trained(seed, **which), seconds, f"a checkpoint of seed {seed}")
+
+    def wait_ended(self, seed: int, seconds: float = 180) -> None:
+        """Wait until an attempt has noted its end."""
+        noted = lambda: any(event["event"] == "ended" for event in self.events(seed))  # noqa: E731
+        wait_for(noted, seconds, f"the end of an attempt of seed {seed}")
 
     def ends(self, seed: int) -> list[str | None]:
         """How each attempt ended, from the published provenance."""
         facts = json.loads((self.run_dir(seed) / "provenance.json").read_text())
         return [attempt["end"] for attempt in facts["attempts"]]
+
+    def log(self, seed: int) -> str:
+        """What the training command said at its last attempt."""
+        return (self.root / f"results/tiny/logs/train/none/seed{seed}.log").read_text(errors="replace")
 
     def ired(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of the package, in this folder."""
@@ -168,7 +199,7 @@ class Controller:
     def said(self) -> str:
         return self.path.read_text(errors="replace")
 
-    def wait(self, seconds: float = 240) -> int:
+    def wait(self, seconds: float = 300) -> int:
         """Its exit code; a hang is a failure."""
         try:
             code = self.process.wait(seconds)

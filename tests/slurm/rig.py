@@ -97,6 +97,10 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None
         time.sleep(0.25)
 
 
+class NoCluster(Exception):
+    """Everything is installed, and yet it does not start here."""
+
+
 class Rig:
     """The running cluster."""
 
@@ -115,7 +119,32 @@ class Rig:
         self.launch("slurmctld", "slurmctld", "-D", "-c")
         for node in ("n1", "n2"):
             self.start_node(node)
-        wait_for(lambda: self.nodes() == {"n1": "idle", "n2": "idle"}, 60, "two idle nodes")
+        self._wait_up(lambda: self.nodes() == {"n1": "idle", "n2": "idle"}, 120, "two idle nodes")
+
+    def _wait_up(self, condition: Callable[[], object], seconds: float, what: str) -> None:
+        """Wait while every daemon lives.
+
+        Raises:
+            NoCluster: one has ended, or it takes too long; its own last words.
+        """
+
+        def up() -> bool:
+            for name, daemon in self.daemons.items():
+                if daemon.poll() is not None:
+                    raise NoCluster(
+                        f"{name} ended with exit code {daemon.returncode}: {self._last_words(name)}"
+                    )
+            return bool(condition())
+
+        try:
+            wait_for(up, seconds, what)
+        except TimeoutError as error:
+            raise NoCluster(f"{error}: {self._last_words('slurmctld')}") from error
+
+    def _last_words(self, name: str) -> str:
+        out = self.folder / f"{name.replace(' ', '-')}.out"
+        lines = out.read_text(errors="replace").splitlines() if out.exists() else []
+        return " ".join(lines[-2:]) or "it said nothing"
 
     def _start_munge(self) -> None:
         key, private = self.folder / "munge.key", self.folder / "munge"
@@ -131,7 +160,7 @@ class Rig:
         }
         words = [f"--{name}={value}" for name, value in options.items()]
         self.launch("munged", "munged", "--foreground", "--force", *words)
-        wait_for((self.folder / "munge.socket").exists, 20, "munged")
+        self._wait_up((self.folder / "munge.socket").exists, 30, "munged")
 
     def start_node(self, node: str) -> None:
         """Start a node's daemon."""
@@ -162,7 +191,8 @@ class Rig:
     def stop(self) -> None:
         """Cancel what runs, end the daemons, and remove the configuration."""
         try:
-            self.clear()
+            if all(daemon.poll() is None for daemon in self.daemons.values()):
+                self.clear()
         finally:
             for name in reversed(list(self.daemons)):
                 self.end(name)
@@ -194,6 +224,11 @@ class Rig:
         """Jobs in those states: id, state, node, comment."""
         lines = self.ask("squeue", "--noheader", f"--states={states}", "--format=%i|%T|%N|%k").splitlines()
         return [dict(zip(("id", "state", "node", "comment"), line.split("|"), strict=True)) for line in lines]
+
+    def wait_over(self, job: str, seconds: float = 90) -> None:
+        """Wait until a job runs no more, or waits to run again."""
+        live = lambda: {found["id"] for found in self.jobs("R,CG,CF,S")}  # noqa: E731
+        wait_for(lambda: job not in live(), seconds, f"the end of job {job}")
 
     def steps(self, node: str) -> list[int]:
         """Process ids of the step daemons whose job runs on a node."""

@@ -9,6 +9,9 @@ from pathlib import Path
 from project import Project
 
 Finished = Callable[..., None]
+# Seconds a step: training takes 40 s and more, of which a test waits for the first few.
+SLOW = 0.1
+COMMANDS = ("sbatch", "squeue", "scontrol", "sinfo", "sacct", "sacctmgr", "scancel", "srun")
 
 
 class Begins(str):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from project import Project, contents
 from rig import Rig, wait_for
-from scenario import Begins, Finished, fake, resumed_at
+from scenario import COMMANDS, SLOW, Begins, Finished, fake, resumed_at, trainings
 
 pytestmark = pytest.mark.slurm
 
 
-def test_t1_a_clean_run_its_repetition_and_one_seed_by_path(
-    rig: Rig, project: Project, finished: Finished
+def test_t1_a_clean_run_its_repetition_one_seed_by_path_and_figures(
+    rig: Rig, project: Project, finished: Finished, repository: Path
 ) -> None:
     first = project.run(*project.metrics(0, 1), "--config", "scale=tiny")
     finished(first, 0, 1)
@@ -28,12 +31,25 @@ def test_t1_a_clean_run_its_repetition_and_one_seed_by_path(
     assert one.code == 0 and len(one.submitted) == 1 and contents(project.run_dir(1)) == before
     assert project.ends(1) == ["finished"], "republished, not trained again"
 
+    shutil.copytree(repository / "results/shipped/laptop", project.root / "results/shipped/tiny")
+    shutil.copytree(repository / "results/published", project.root / "results/published")
+    logs = [fake(project, command, f'echo {command} "$@" >> $log') for command in COMMANDS]
+    drawn = project.run("figures")
+    assert drawn.code == 0 and drawn.submitted == []
+    assert list((project.root / "results/shipped/tiny/figures/strategies").glob("*.png"))
+    calls = {line for log in logs if log.exists() for line in log.read_text().splitlines()}
+    assert calls <= {"scontrol show config"}, "all that the executor asks when it is loaded"
+    assert trainings(project, 0) == trainings(project, 1) == 1
+
 
 def test_t2_a_cancelled_job_resumes_in_its_retry(rig: Rig, project: Project, finished: Finished) -> None:
+    project.pace(SLOW)
     controller = project.start(*project.metrics(0, 1))
     project.wait_trained(0)
     job = project.events(0)[0]["job"]
     rig.ask("scancel", job)
+    project.wait_ended(0)
+    project.pace(0)
     assert controller.wait() == 0
     finished(controller, 0, 1)
     assert len(controller.submitted) == 3 and f"SLURM-job '{job}' failed" in controller.said
@@ -44,20 +60,27 @@ def test_t2_a_cancelled_job_resumes_in_its_retry(rig: Rig, project: Project, fin
 def test_t4_a_job_stops_before_its_time_limit_and_asks_for_more(
     rig: Rig, project: Project, finished: Finished
 ) -> None:
-    # The pause uses up the first minute on a fast machine, too.
+    project.pace(2 * SLOW)  # longer than the minute of the first attempt
     limit = ("--set-resources", "train:runtime=attempt", "train:slurm_extra='--open-mode=append'")
-    controller = project.run(*project.metrics(0), *limit, "--precommand", "sleep 30")
+    controller = project.start(*project.metrics(0), *limit)
+    project.wait_ended(0)
+    project.pace(0)
+    assert controller.wait() == 0
     finished(controller, 0)
-    assert controller.code == 0 and 2 <= len(controller.submitted) <= 3
+    assert 2 <= len(controller.submitted) <= 3
     assert Begins("the job's time limit is") in project.ends(0) and project.ends(0)[-1] == "finished"
+    assert resumed_at(project, 0) > 0
 
 
 def test_t5_work_of_a_dead_node_moves_to_the_other(rig: Rig, project: Project, finished: Finished) -> None:
+    project.pace(SLOW)
     controller = project.start(*project.metrics(0))
     project.wait_trained(0)
     dead = rig.jobs()[0]["node"]
     rig.ask("scontrol", "update", f"NodeName={dead}", "State=DOWN", "Reason=test")
     try:
+        wait_for(lambda: rig.jobs("NODE_FAIL"), 60, "the job's failure")
+        project.pace(0)
         assert controller.wait() == 0
     finally:
         rig.ask("scontrol", "update", f"NodeName={dead}", "State=RESUME")
