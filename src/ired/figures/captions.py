@@ -57,7 +57,7 @@ def _per_variant(seeds: pd.Series) -> str:
 def _diverged(tables: Mapping[str, pd.DataFrame]) -> str:
     runs = tables.get("runs", pd.DataFrame())
     lost = int((runs["status"] == "diverged").sum()) if "status" in runs else 0
-    return f" {count(lost, 'run')} diverged: counted at the axis, not averaged." if lost else ""
+    return f" {count(lost, 'run')} diverged: no final error to average." if lost else ""
 
 
 def _contrasts(contrasts: pd.DataFrame) -> str:

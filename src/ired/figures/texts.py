@@ -23,7 +23,8 @@ _CAPTIONS = {
         per test set, and of two one-sided tests (TOST) at the margin, adjusted likewise; “equivalent” is
         said by the latter alone.""",
     "learning_curves": f"""Validation error of the same runs after equal numbers of training steps (left)
-        and after equal counted multiply-adds (right). {BANDS} {LINES}""",
+        and after equal counted multiply-adds (right). {BANDS} Where only some of the seeds go on, the mean is
+        theirs; a dotted tail leads from a variant that ended early to its name. {LINES}""",
     "budget": f"""Validation error after equal steps (open) and at the largest compute that every variant
         reached (filled; a dear variant is read there before the end of its learning-rate schedule). Bars:
         95 % t-interval over seeds; {{seeds}}.{{diverged}} No test is made. {LINES}""",
@@ -43,14 +44,15 @@ _CAPTIONS = {
         (right, log). {BANDS}""",
     "hardness_benefit": """Hardness of each variant's negatives (mean over noise levels and seeds at the end
         of training) against the reduction of its in-distribution test error. Bars: paired 95 % t-interval;
-        n = {pairs} pairs per contrast.{diverged} No test of the relation is made: {contrasts} contrasts
-        with one baseline are not independent.""",
+        n = {pairs} pairs per contrast.{diverged} No test of the relation is made: contrasts with one
+        baseline are not independent.""",
     "sweep": f"""Test error per matrix element against the level of the factor. {MEANS} Horizontal line with
         band: mean and 95 % interval of a variant without a level. {LINES}""",
     "cd_ablation": f"""Test error per matrix element of each rung of the ablation, and the counted
         multiply-adds of one of its training steps. {MEANS} {LINES}""",
-    "compat_2x2": f"""U1: a batch is clipped by its first sample's bound. U2: the step doubles within a
-        descent. Each fixed or as released. {MEANS} Lines that are not parallel would be an interaction.
+    "compat_2x2": f"""Test error per matrix element with two defects of the released code, each fixed or as
+        released. U1: a batch is clipped by its first sample's bound. U2: the step doubles within a descent.
+        {MEANS} Lines that are not parallel would be an interaction.
         {LINES}""",
     "published_reproduced": f"""Above: published values at n = 20 (diamonds: Table 1 of the IRED paper;
         dots: the seeds of the ten-seed record) with the affine predictor's error. Below: this study, mean
