@@ -4,10 +4,10 @@ model."""
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from ired.config import RunConfig
 from ired.descent import Descender
@@ -43,13 +43,11 @@ class Engine:
         # The learning rate is a tensor so that a captured graph reads each step's value.
         self.learning_rate = torch.tensor(config.optimiser.learning_rate, device=self.device)
         self.contrast_weight = torch.zeros((), device=self.device)
-        self.optimiser = torch.optim.Adam(
-            [self.flat],
-            lr=self.learning_rate,
-            betas=(config.optimiser.adam_betas[0], config.optimiser.adam_betas[1]),
-            fused=True,
-            capturable=self.device.type == "cuda",
-        )
+        self.moments = {
+            "step": torch.zeros((), device=self.device),
+            "exp_avg": torch.zeros_like(self.average),
+            "exp_avg_sq": torch.zeros_like(self.average),
+        }
         self.streams = Streams(seeds, self.device)
         self.solver = Solver(self.network, config.inference, self.descender, self.streams)
         self.step = 0
@@ -82,18 +80,35 @@ class Engine:
 
     def update(self, condition: Tensor, solution: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Loss, gradient, clipping and Adam; the loss terms of each seed, (S,) each."""
-        self.optimiser.zero_grad(set_to_none=self.device.type != "cuda")
         weights = self.layout.unflatten(self.flat)
         terms = self.objective(weights, condition, solution, self.streams, self.contrast_weight)
-        terms.total.sum().backward()
+        (gradient,) = torch.autograd.grad(terms.total.sum(), self.flat)
         clip = self.config.optimiser.gradient_clip
         if clip is not None:
-            gradient = self.flat.grad
-            assert gradient is not None
             norm = gradient.norm(dim=1, keepdim=True)
             gradient.mul_((clip / (norm + 1e-6)).clamp(max=1))
-        self.optimiser.step()
+        self._descend(gradient)
         return terms.denoise.detach(), terms.contrast.detach(), terms.total.detach()
+
+    @torch.no_grad()
+    def _descend(self, gradient: Tensor) -> None:
+        """Adam (Kingma and Ba 2015), by the library's function and not its class: the class loads torch's
+        compiler, two seconds of every process, and asks more of a small network's step than the update
+        itself."""
+        beta1, beta2 = self.config.optimiser.adam_betas
+        state = self.moments
+        adam(
+            *([self.flat], [gradient], [state["exp_avg"]], [state["exp_avg_sq"]], [], [state["step"]]),
+            fused=True,
+            capturable=self.device.type == "cuda",
+            amsgrad=False,
+            beta1=beta1,
+            beta2=beta2,
+            lr=self.learning_rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
 
     def _learning_rate_now(self) -> float:
         settings = self.config.optimiser
@@ -133,14 +148,13 @@ class Engine:
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that a resumed run needs, beside the step."""
-        moments = self.optimiser.state.get(self.flat, {})
         tensors = {
             "flat": self.flat.detach(),
             "average": self.average,
             "loss_sums": self.loss_sums,
             "diverged_at": self.diverged_at,
         }
-        tensors |= {f"adam.{name}": value for name, value in moments.items()}
+        tensors |= {f"adam.{name}": value for name, value in self.moments.items()}
         return tensors | {f"strategy.{name}": value for name, value in self.strategy.state().items()}
 
     def load_state(self, tensors: dict[str, Tensor], step: int, loss_count: int) -> None:
@@ -151,15 +165,7 @@ class Engine:
         self.average = tensors["average"].to(self.device).clone()
         self.loss_sums = tensors["loss_sums"].to(self.device).clone()
         self.diverged_at = tensors["diverged_at"].to(self.device).clone()
-        moments: dict[str, Any] = {
-            n.removeprefix("adam."): t.clone() for n, t in tensors.items() if n.startswith("adam.")
-        }
-        if moments:
-            on_device = {
-                n: t if n == "step" and self.device.type != "cuda" else t.to(self.device)
-                for n, t in moments.items()
-            }
-            self.optimiser.state[self.flat] = on_device
+        self.moments = {name: tensors[f"adam.{name}"].to(self.device).clone() for name in self.moments}
         self.strategy.load_state(
             {
                 n.removeprefix("strategy."): t.to(self.device)
@@ -219,8 +225,8 @@ class CapturedUpdate:
         engine = self.engine
         with torch.no_grad():
             engine.flat.copy_(before["flat"])
-            for name, value in engine.optimiser.state[engine.flat].items():
-                value.copy_(before[f"adam.{name}"]) if f"adam.{name}" in before else value.zero_()
+            for name, value in engine.moments.items():
+                value.copy_(before[f"adam.{name}"])
         engine.strategy.load_state(
             {n.removeprefix("strategy."): t for n, t in before.items() if n.startswith("strategy.")}
         )

@@ -21,6 +21,7 @@ from ired.config import RunConfig
 from ired.engine import Engine
 from ired.errors import UserError
 from ired.held_out import SPLITS, write_split
+from ired.matrices import draw_pairs
 from ired.runs import RESULT_FILES, Execution, is_finished, seed_folder, train_and_publish
 from ired.stopping import Interrupted, Stopper
 
@@ -377,3 +378,24 @@ def test_results_in_the_way_of_a_folder_are_named(data: Path, tmp_path: Path) ->
     with pytest.raises(UserError, match="cannot write"):
         run(tiny_config(), data, tmp_path)
     assert is_finished(tmp_path / "state", tiny_config()), "the finished result is kept"
+
+
+def test_the_update_is_adam_with_clipping_as_the_librarys_class_does_it() -> None:
+    """The engine calls Adam as a function; the class is the independent truth."""
+    config = tiny_config(negatives={"strategy": "none"}, contrast=None)
+    engine, other = Engine(config, (0,)), Engine(config, (0,))
+    reference = other.flat
+    optimiser = torch.optim.Adam([reference], lr=1.0, betas=config.optimiser.adam_betas)
+    for _ in range(5):
+        optimiser.param_groups[0]["lr"] = engine._learning_rate_now()
+        other.streams.at(engine.step)
+        matrix, solution = draw_pairs(
+            other.streams, config.training.batch_size, config.problem, config.problem.diagonal_id
+        )
+        terms = other.objective(other.layout.unflatten(reference), matrix, solution, other.streams, 0.0)
+        optimiser.zero_grad()
+        terms.total.sum().backward()
+        torch.nn.utils.clip_grad_norm_([reference], config.optimiser.gradient_clip)
+        optimiser.step()
+        engine.advance()
+    torch.testing.assert_close(engine.flat, reference, rtol=1e-5, atol=1e-7)
