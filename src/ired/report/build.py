@@ -17,11 +17,14 @@ from ired.report.render import Picture, Section, Table, render
 
 RANKED = "Click a heading to sort."
 NOTES = {
-    "contrasts": """Difference: treatment minus baseline, so negative is better. P(improvement): share of
-        pairs in which the treatment has the lower error. Detectable: the smallest true difference that this
-        number of pairs finds with 80 % power.""",
+    "contrasts": """Difference: treatment minus baseline, so negative is better. The verdict rests on p, Holm
+        (paired t-test) and p, TOST (equivalence within the margin), both adjusted for the number of contrasts
+        of a metric; the other p-values are not, and stand beside. P(improvement): the chance that a seed of
+        the treatment has a lower error than a seed of the baseline. Detectable: the smallest true difference
+        that a single test of this number of pairs finds with 80 % power.""",
     "summary": """Minus affine: distance of the mean to the error of the best affine map of the input; below
-        zero is better than that line.""",
+        zero is better than that line. Evaluation variance: what the finite test set alone does to one seed's
+        mean; seed variance: what is left between seeds.""",
 }
 
 

@@ -116,14 +116,16 @@ def verdict(value: Any) -> Cell:
 SUMMARY: tuple[Column, ...] = (
     ("variant", "variant", text), ("metric", "metric", metric), ("seeds", "n", whole),
     ("diverged", "n_diverged", whole), ("mean", "mean", real), ("95 % interval", "ci_low|ci_high", interval),
-    ("sd", "sd", real), ("minus affine", "distance_to_affine", real),
+    ("sd", "sd", real), ("evaluation variance", "evaluation_variance", real),
+    ("seed variance", "seed_variance", real), ("minus affine", "distance_to_affine", real),
     ("multiply-adds per step", "madds_per_step", real), ("seconds per step", "seconds_per_step", real),
 )  # fmt: skip
 CONTRASTS: tuple[Column, ...] = (
     ("treatment", "treatment", text), ("against", "baseline", text), ("metric", "metric", metric),
     ("verdict", "verdict", verdict), ("pairs", "n_pairs", whole), ("difference", "difference", real),
     ("95 % interval", "ci_low|ci_high", interval), ("relative", "relative_difference", share),
-    ("p, Holm", "p_holm", p), ("p, TOST", "p_tost_holm", p), ("d_z", "d_z", real),
+    ("p, Holm", "p_holm", p), ("p, TOST", "p_tost_holm", p), ("p, sign flip", "p_sign_flip", p),
+    ("p, Welch", "p_welch", p), ("Hedges g", "hedges_g", real), ("d_z", "d_z", real),
     ("P(improvement)", "probability_of_improvement", real), ("margin", "margin", real),
     ("detectable", "minimum_detectable_effect", real),
 )  # fmt: skip
