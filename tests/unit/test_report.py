@@ -15,7 +15,7 @@ import pytest
 from ired.errors import UserError
 from ired.report import Picture, Section, render
 from ired.report.build import experiment_tables, shared_provenance
-from ired.report.render import flatten
+from ired.report.render import flatten, tied
 from ired.report.tables import interval, p, real, share
 from synthetic_report import EXPERIMENTS, HEADLINE, build_report
 from synthetic_tables import make_tables
@@ -168,6 +168,12 @@ def test_empty_columns_are_left_out() -> None:
     headings = {table.title: table.headings for table in experiment_tables(tables)}
     assert "train seconds" not in headings["Runs"] and "seed" in headings["Runs"]
     assert "Paired contrasts" not in {t.title for t in experiment_tables({"contrasts": pd.DataFrame()})}
+
+
+def test_no_line_breaks_between_a_number_and_what_it_belongs_to() -> None:
+    assert tied("n = 5 pairs, p < 0.001, 95 % interval") == (
+        "n\u00a0=\u00a05 pairs, p\u00a0<\u00a00.001, 95\u00a0% interval"
+    )
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ def render(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.globals |= {"embed": embed, "slug": slug}
+    environment.filters["tied"] = tied
     page = environment.get_template("report.html.j2").render(
         scale=scale,
         sections=sections,
@@ -81,10 +82,8 @@ def render(
         config=json.dumps(config, indent=2, ensure_ascii=False, default=str),
         provenance=flatten(provenance),
         workflow=workflow_picture(workflow_svg),
-        style=Markup(
-            (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
-        ),  # our own file: trusted
-        script=Markup((Path(__file__).parent / "report.js").read_text(encoding="utf-8")),
+        style=_own("report.css"),
+        script=_own("report.js"),
     )
     write_text(out, page)
     return out
@@ -93,6 +92,11 @@ def render(
 def _own(name: str) -> Markup:
     """A file of this package, trusted and hence not escaped."""
     return Markup((Path(__file__).parent / name).read_text(encoding="utf-8"))
+
+
+def tied(text: str) -> str:
+    """No line break within `n = 5`, `p < 0.001` and `95 %`."""
+    return re.sub(r"(?<=\d) (?=%)|(?<=\b[np]) (?=[=<] )|(?<=\b[np] [=<]) (?=\d)", "\u00a0", text)
 
 
 def slug(text: str) -> str:
@@ -118,6 +122,7 @@ def embed(picture: Picture) -> dict[str, Any]:
         "src": f"data:image/png;base64,{base64.b64encode(content).decode()}",
         "width": round(width * scale),
         "height": round(height * scale),
+        "share": round(min(1.0, width / FULL_PIXELS), 3),  # of a full width, on windows that a figure exceeds
     }
 
 
