@@ -34,13 +34,14 @@ class ReleaseCompat(Strict):
 
 @dataclass(frozen=True)
 class Descent:
-    """Where a descent ended and what its path was like; all (S, B) but the point."""
+    """Where a descent of `steps` steps ended and what its path was like; all (S, B) but the point."""
 
     point: Tensor
     energy: Tensor
     gradient_norm_start: Tensor
     gradient_norm_end: Tensor
     rejected: Tensor
+    steps: int
 
 
 class Descender:
@@ -82,7 +83,7 @@ class Descender:
             y = torch.where(worse[..., None], y, candidate)
             gradient = torch.where(worse[..., None], gradient, new_gradient)
             value = torch.where(worse, value, new_value)
-        return Descent(y, value, norm_start, gradient.norm(dim=-1), rejected)
+        return Descent(y, value, norm_start, gradient.norm(dim=-1), rejected, steps)
 
 
 def annealed_levels(

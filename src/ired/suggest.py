@@ -40,7 +40,8 @@ def _sentence(detail: Any, where: str) -> str:
     value, kind = detail["input"], detail["type"]
     if kind == "extra_forbidden":
         key = str(detail["loc"][-1])
-        return f"unknown key '{where}' (value {value!r}).{nearest(key, _known_keys())}"
+        elsewhere = " It belongs to another section." if key in _known_keys() else nearest(key, _known_keys())
+        return f"unknown key '{where}' (value {value!r}).{elsewhere}"
     if kind == "missing":
         return f"'{where}' is missing"
     if kind == "union_tag_invalid":

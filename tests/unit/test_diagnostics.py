@@ -13,6 +13,7 @@ import torch
 from scipy.stats import norm
 
 from factories import DenoisingOptimum, generator, tiny_config
+from ired.descent import Descent
 from ired.diagnostics.conditioning import conditioning
 from ired.diagnostics.energy_profile import (
     diversity_statistics,
@@ -128,7 +129,7 @@ def test_gradient_conflict_of_known_vectors() -> None:
 
 
 def test_nothing_mined_leaves_the_path_empty() -> None:
-    assert set(path_statistics(None, 1).values()) == {None}
+    assert set(path_statistics(None).values()) == {None}
 
 
 def test_errors_along_eigenvectors() -> None:
@@ -231,3 +232,16 @@ def test_a_config_of_another_run_is_refused(finished: tuple[Path, Path], tmp_pat
     with pytest.raises(UserError, match="does not match"):
         diagnose(tmp_path / "run", data, 50, tmp_path)
     assert json.loads((root / "none/metrics.json").read_text())["status"] == "finished"
+
+
+def test_a_mixtures_rejected_share_is_of_the_steps_that_were_taken() -> None:
+    """Both parts of a mixture cost gradients; only the mined part takes steps that can be rejected."""
+    descent = Descent(
+        point=torch.zeros(1, 2, 4),
+        energy=torch.zeros(1, 2),
+        gradient_norm_start=torch.ones(1, 2),
+        gradient_norm_end=torch.ones(1, 2),
+        rejected=torch.tensor([[1.0, 4.0]]),
+        steps=5,
+    )
+    assert path_statistics(descent)["rejected_share"] == pytest.approx(0.5)

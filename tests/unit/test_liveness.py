@@ -78,7 +78,10 @@ REPLAYED = {"strategy": "langevin", "replay": {"sample_prob": 0.5}}
     [
         ({"negatives": {"strategy": "langevin", "sample_prob": 0.5}}, "unknown key 'negatives.sample_prob'"),
         ({"negatives": {**REPLAYED, "strategy": "adversarial"}}, "unknown key 'negatives.replay'"),
-        ({"negatives": {"strategy": "random", "opt_steps": 3}}, "unknown key 'negatives.opt_steps'"),
+        (
+            {"negatives": {"strategy": "random", "opt_steps": 3}},
+            "opt_steps' (value 3). It belongs to another section",
+        ),
         ({"negatives": {"strategy": "adversarial", "sigma_multiplier": 1.0}}, "'negatives.sigma_multiplier'"),
         ({"negatives": {"strategy": "mixed", "fraction": 0.5}}, "'negatives.first' is missing"),
         ({"negatives": {"strategy": "none"}, "contrast": {"weight": 0.1}}, "need each other"),

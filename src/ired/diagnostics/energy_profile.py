@@ -61,7 +61,7 @@ def diversity_statistics(negative: Tensor) -> dict[str, float]:
     }
 
 
-def path_statistics(descent: Descent | None, steps: int) -> dict[str, float | None]:
+def path_statistics(descent: Descent | None) -> dict[str, float | None]:
     """Gradient norms at both ends of the mining path and the share of rejected steps; empty where nothing is
     mined."""
     if descent is None:
@@ -69,7 +69,7 @@ def path_statistics(descent: Descent | None, steps: int) -> dict[str, float | No
     return {
         "gradient_norm_start": descent.gradient_norm_start.mean().item(),
         "gradient_norm_end": descent.gradient_norm_end.mean().item(),
-        "rejected_share": descent.rejected.mean().item() / steps,
+        "rejected_share": descent.rejected.mean().item() / descent.steps,
     }
 
 

@@ -130,7 +130,7 @@ class Level:
             low, high = self.energy.energy(positive)[0], self.energy.energy(negative)[0]
         row: dict[str, Any] = gap_statistics(low.cpu(), high.cpu())
         row |= likelihood_statistics(self.root * self.batch.solution[0], positive[0], negative[0], self.sigma)
-        row |= path_statistics(proposal.descent, max(1, round(self.engine.strategy.evaluations().gradients)))
+        row |= path_statistics(proposal.descent)
         row |= diversity_statistics(negative[0])
         return row | gradient_conflict(*self._parameter_gradients(proposal))
 

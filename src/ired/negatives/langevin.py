@@ -69,13 +69,14 @@ class LangevinNegatives(Strategy):
         eta = self.settings.step_size * self.schedule.step_size[t, None]
         scale = self.settings.sigma_multiplier * (2 * eta).sqrt()
         bound = math.inf if self.settings.gradient_clip is None else self.settings.gradient_clip
-        norms: list[Tensor] = []
-        value = torch.zeros_like(t, dtype=y.dtype)
+        first: Tensor | None = None
         for _ in range(self.settings.opt_steps):
             value, gradient = energy.energy_and_gradient(y)
-            norms = [norms[0] if norms else gradient.norm(dim=-1), gradient.norm(dim=-1)]
+            first = gradient if first is None else first
             y = y - eta * gradient.clamp(-bound, bound) + scale * streams.normal("langevin", *y.shape[1:])
-        return Descent(y, value, norms[0], norms[1], torch.zeros_like(value))
+        assert first is not None  # opt_steps is at least one
+        norms = first.norm(dim=-1), gradient.norm(dim=-1)
+        return Descent(y, value, *norms, rejected=torch.zeros_like(value), steps=self.settings.opt_steps)
 
     def evaluations(self) -> Evaluations:
         return Evaluations(energies=self.settings.opt_steps, gradients=self.settings.opt_steps)
