@@ -28,12 +28,11 @@ Config = Annotated[str, typer.Option(help="A resolved configuration as JSON.")]
 @app.command()
 def dataset(
     config: Config,
-    split: Annotated[str, typer.Option(help="fit, validation, test_id or test_ood.")],
-    out: Annotated[Path, typer.Option(help="The .npz to write; its sidecar .json goes beside it.")],
+    out: Annotated[Path, typer.Option(help="The folder to write to: SET.npz and its sidecar SET.json.")],
 ) -> None:
-    """Draw one held-out set of matrices and their inverses."""
+    """Draw the held-out sets of matrices and their inverses: fit, validation, test_id and test_ood."""
     from ired.config import HeldOut, validated
-    from ired.held_out import write_split
+    from ired.held_out import SPLITS, write_split
     from ired.matrices import Problem
 
     settings = json.loads(config)
@@ -41,9 +40,10 @@ def dataset(
         validated(Problem, settings["problem"], "problem"),
         validated(HeldOut, settings["held_out"], "held_out"),
     )
-    sidecar = write_split(split, problem, held_out, out)
-    condition_number = sidecar["spectrum"]["condition_number_q50"]
-    print(f"{out}: {sidecar['matrices']} matrices, median condition number {condition_number:.1f}")
+    for split in SPLITS:
+        sidecar = write_split(split, problem, held_out, out / f"{split}.npz")
+        condition_number = sidecar["spectrum"]["condition_number_q50"]
+        print(f"{split}: {sidecar['matrices']} matrices, median condition number {condition_number:.1f}")
 
 
 @app.command()

@@ -32,6 +32,7 @@ RUN_FILES = [
     "provenance.json",
 ]
 RUN = "results/{scale}/runs/{variant}/seed{seed}"
+DATA = "results/{scale}/data"
 
 
 # A typo in a path is "no rule makes this file", not a three-hour job.
@@ -40,7 +41,6 @@ wildcard_constraints:
     variant="|".join(map(re.escape, STUDY.variants)),
     experiment="|".join(map(re.escape, STUDY.study.experiments)),
     seed=r"\d+",
-    split="|".join(SPLITS),
     where="(shipped/)?(" + "|".join(map(re.escape, STUDY.study.scales)) + ")",
 
 
@@ -53,11 +53,6 @@ def ensemble_json(wildcards):
     """What decides the held-out sets of a scale."""
     settings = STUDY.run_config(wildcards.scale, STUDY.study.comparison.baseline, 0)
     return settings.model_dump_json(include={"problem", "held_out"})
-
-
-def held_out_sets(*splits):
-    """Paths of held-out sets, as a rule's inputs."""
-    return {split: f"results/{{scale}}/data/{split}.npz" for split in splits}
 
 
 def figure_paths(where, experiment, kind="png"):

@@ -1,30 +1,30 @@
-# Needs: nothing. Makes: results/{scale}/data/{split}.npz with its sidecar, and tables/reference.csv, the lines of every plot.
+# Needs: nothing. Makes: the four held-out sets of a scale, results/{scale}/data/*.npz, with their sidecars; and tables/reference.csv, the
+# lines of every plot.
 
 
 rule dataset:
-    """One held-out set of matrices and their inverses, shared by all runs of a scale."""
+    """The held-out sets of matrices and their inverses, shared by all runs of a scale."""
     output:
-        npz="results/{scale}/data/{split}.npz",
-        sidecar="results/{scale}/data/{split}.json",
+        **{split: f"results/{{scale}}/data/{split}.npz" for split in SPLITS},
+        **{f"{split}_sidecar": f"results/{{scale}}/data/{split}.json" for split in SPLITS},
     log:
-        "results/{scale}/logs/dataset/{split}.log",
+        "results/{scale}/logs/dataset.log",
     resources:
         mem_mb=4000,
         runtime=30,
     params:
         config=ensemble_json,
+        data=subpath(output.fit, parent=True),
     shell:
-        "exec {PY} -m ired dataset"
-        " --config {params.config:q}"
-        " --split {wildcards.split}"
-        " --out {output.npz:q}"
-        " > {log:q} 2>&1"
+        "exec {PY} -m ired dataset" " --config {params.config:q}" " --out {params.data:q}" " > {log:q} 2>&1"
 
 
 rule reference:
     """Closed-form predictors fitted and tested on the very sets of the runs."""
     input:
-        **held_out_sets("fit", "test_id", "test_ood"),
+        fit=f"{DATA}/fit.npz",
+        test_id=f"{DATA}/test_id.npz",
+        test_ood=f"{DATA}/test_ood.npz",
     output:
         "results/{scale}/tables/reference.csv",
     log:

@@ -5,8 +5,7 @@ rule diagnose:
     """Conditioning, energy profile and error directions of one trained run."""
     input:
         metrics=f"{RUN}/metrics.json",  # written last of a run's files, so the others are there
-        validation="results/{scale}/data/validation.npz",
-        fit="results/{scale}/data/fit.npz",
+        sets=f"{DATA}/validation.npz",
     output:
         conditioning=f"{RUN}/conditioning.csv",
         energy_profile=f"{RUN}/energy_profile.csv",
@@ -21,7 +20,7 @@ rule diagnose:
         runtime=60,
     params:
         run_dir=subpath(input.metrics, parent=True),
-        data=subpath(input.validation, parent=True),
+        data=subpath(input.sets, parent=True),
         matrices=lambda wildcards: STUDY.scale(wildcards.scale).diagnostic_matrices,
     shell:
         "exec {PY} -m ired diagnose"
