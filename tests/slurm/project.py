@@ -183,6 +183,9 @@ class Controller:
     """A running `snakemake --profile profiles/slurm`."""
 
     def __init__(self, project: Project, words: Sequence[str], environment: dict[str, str]) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # A script's background jobs ignore Ctrl-C, and so would everything started here.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self.path = project.root / f"controller-{time.time_ns()}.log"
         self.started = time.monotonic()
         with self.path.open("wb") as out:
