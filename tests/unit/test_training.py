@@ -399,3 +399,14 @@ def test_the_update_is_adam_with_clipping_as_the_librarys_class_does_it() -> Non
         optimiser.step()
         engine.advance()
     torch.testing.assert_close(engine.flat, reference, rtol=1e-5, atol=1e-7)
+
+
+def test_numbers_too_small_for_full_speed_are_taken_as_zero_in_every_thread() -> None:
+    """In a process of its own: the setting is the processor's, and outlives a test."""
+    program = (
+        "import torch; from ired.training import use_threads; use_threads(2);"
+        "tiny = torch.full((1 << 20,), 1e-20);"
+        "print((tiny * tiny).count_nonzero().item(), (tiny[:4] * tiny[:4]).count_nonzero().item())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "0"]
