@@ -69,14 +69,13 @@ class LangevinNegatives(Strategy):
         eta = self.settings.step_size * self.schedule.step_size[t, None]
         scale = self.settings.sigma_multiplier * (2 * eta).sqrt()
         bound = math.inf if self.settings.gradient_clip is None else self.settings.gradient_clip
-        first: Tensor | None = None
-        for _ in range(self.settings.opt_steps):
+        for index in range(self.settings.opt_steps):
             value, gradient = energy.energy_and_gradient(y)
-            first = gradient if first is None else first
+            if index == 0:
+                norm_start = gradient.norm(dim=-1)
             y = y - eta * gradient.clamp(-bound, bound) + scale * streams.normal("langevin", *y.shape[1:])
-        assert first is not None  # opt_steps is at least one
-        norms = first.norm(dim=-1), gradient.norm(dim=-1)
-        return Descent(y, value, *norms, rejected=torch.zeros_like(value), steps=self.settings.opt_steps)
+        norm_end, none_rejected = gradient.norm(dim=-1), torch.zeros_like(value)
+        return Descent(y, value, norm_start, norm_end, none_rejected, self.settings.opt_steps)
 
     def evaluations(self) -> Evaluations:
         return Evaluations(energies=self.settings.opt_steps, gradients=self.settings.opt_steps)
