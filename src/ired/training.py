@@ -199,7 +199,8 @@ def use_threads(threads: int | None) -> None:
     """Set the number of CPU threads, on which numbers depend in their last digits, before any is started.
 
     Keeps freed memory, and takes numbers below 1e-38 as zero: a trained network saturates, its activations
-    fall that low, and a processor computes with such numbers in a slow way of its own, which doubles a step.
+    fall that low, and a processor computes with such numbers in a slow way of its own, which can nearly
+    double a step.
     """
     torch.set_flush_denormal(True)
     if threads is not None:

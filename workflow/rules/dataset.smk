@@ -5,8 +5,8 @@
 rule dataset:
     """The held-out sets of matrices and their inverses, shared by all runs of a scale."""
     output:
-        **{split: f"results/{{scale}}/data/{split}.npz" for split in SPLITS},
-        **{f"{split}_sidecar": f"results/{{scale}}/data/{split}.json" for split in SPLITS},
+        **{split: f"{DATA}/{split}.npz" for split in SPLITS},
+        **{f"{split}_sidecar": f"{DATA}/{split}.json" for split in SPLITS},
     log:
         "results/{scale}/logs/dataset.log",
     resources:

@@ -27,7 +27,7 @@ rule:
     name:
         "publish" if PACKED else "train"
     input:
-        sets=f"{DATA}/validation.npz",  # one for all that a single job makes: an input costs a plan of 5,000 runs two seconds
+        sets=f"{DATA}/validation.npz",  # one for all that a single job makes: a plan looks every input up, run by run
         receipt=receipt,
     output:
         config=f"{RUN}/config.json",
