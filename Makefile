@@ -1,4 +1,5 @@
 # make study     environment, then the whole study at the scale of config.yaml, then its summary
+# make experiments  every experiment of config.yaml at that scale, the seeds of a variant trained as one model
 # make test      all tests that need no extra server          make lint     style, types, rules
 # make figures   every figure that tables at hand allow       make bench    speed of a training step
 # make doctor    is this cluster ready?                       make clean-results
@@ -7,11 +8,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --profile profiles/local
-# The rules that draw, one for each experiment of config.yaml.
-DRAW := $(shell sed -n '/^experiments:/,$$ s/^  \([a-z_0-9]*\):$$/draw_\1/p' config.yaml)
+EXPERIMENTS := $(shell sed -n '/^experiments:/,$$ s/^  \([a-z_0-9]*\):$$/\1/p' config.yaml)
+# The rules that draw, one for each experiment.
+DRAW := $(EXPERIMENTS:%=draw_%)
 SCALE := $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' config.yaml)
 
-.PHONY: study test test-slurm test-slurm-all doctor lint figures bench workflow-graph clean-results environment
+.PHONY: study experiments test test-slurm test-slurm-all doctor lint figures bench workflow-graph clean-results environment
 
 environment: $(VENV)/.installed
 
@@ -27,6 +29,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 study: environment
 	@$(SNAKEMAKE) all
 	@$(BIN)/python -m ired summary --results results/$(SCALE)
+
+experiments: environment
+	@$(SNAKEMAKE) $(EXPERIMENTS) --config seeds_per_job=3
 
 figures: environment
 	@$(SNAKEMAKE) figures --allowed-rules figures $(DRAW)

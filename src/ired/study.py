@@ -40,10 +40,12 @@ class Experiment(Strict):
 
 
 class Scale(Strict):
-    """A size of the study. `run`: settings on top of the common ones. `experiments`: what the target `all`
-    makes. `seeds_of`: seeds of single experiments in place of `seeds`."""
+    """A size of the study. `run`: settings on top of the common ones. `variants`: settings on top of single
+    variants, such as a patience in steps. `experiments`: what the target `all` makes. `seeds_of`: seeds of
+    single experiments in place of `seeds`."""
 
     run: Settings
+    variants: dict[str, Settings] = {}
     seeds: Seeds
     seeds_of: dict[str, Seeds] = {}
     experiments: Annotated[list[str], Field(min_length=1)]
@@ -106,6 +108,7 @@ class ResolvedStudy:
         for scale in self.study.scales:
             for variant in self.variants:
                 self.run_config(scale, variant, 0)
+        self._check_arms()
 
     @property
     def variants(self) -> dict[str, Settings]:
@@ -118,11 +121,14 @@ class ResolvedStudy:
         return self.study.scales[name]
 
     def run_config(self, scale: str, variant: str, seed: int) -> RunConfig:
-        """One run, resolved: the common settings, the scale's on top, the variant's on top."""
+        """One run, resolved: the common settings, the scale's on top, the variant's, and what the scale says
+        of the variant."""
         key = (scale, variant)
         if key not in self._templates:
             self._check_name("variant", variant, self.variants)
-            layers = merged(self.study.run, self.scale(scale).run, self.variants[variant])
+            size = self.scale(scale)
+            of_variant = [self.variants[variant], size.variants.get(variant, {})]
+            layers = merged(self.study.run, size.run, *of_variant)
             settings = merged(layers, {"protocol": self.study.protocol, "seed": 0})
             origin = f"{self.origin}, variant '{variant}' at scale '{scale}'"
             self._templates[key] = validated(RunConfig, settings, origin)
@@ -171,9 +177,9 @@ class ResolvedStudy:
         contrasts = [(treatment, baseline) for treatment, baseline in settings.comparisons]
         return Design(tuple(arms), tuple(contrasts or self._against_baseline([arm.variant for arm in arms])))
 
-    def _arm(self, variant: str, level: bool) -> Arm:
-        """A variant as figures see it; its strategy and loss do not depend on the scale."""
-        run = self.run_config(self.study.scale, variant, 0)
+    def _arm(self, variant: str, level: bool, scale: str | None = None) -> Arm:
+        """A variant as figures see it; nothing in it depends on the scale."""
+        run = self.run_config(scale or self.study.scale, variant, 0)
         compat = run.release_compat
         return Arm(
             variant=variant,
@@ -230,7 +236,9 @@ class ResolvedStudy:
             "seeds": self.scale(scale).seeds,
             "comparison": self.study.comparison.model_dump(),
             "runs": merged(self.study.run, self.scale(scale).run),
-            "variants": {name: self.variants[name] for name in names},
+            "variants": {
+                name: merged(self.variants[name], self.scale(scale).variants.get(name, {})) for name in names
+            },
         }
 
     def _expand(self, experiment: Experiment) -> dict[str, Settings]:
@@ -246,6 +254,8 @@ class ResolvedStudy:
         for scale in self.study.scales.values():
             for name in [*scale.experiments, *scale.seeds_of]:
                 self._check_name("experiment", name, self.study.experiments)
+            for name in scale.variants:
+                self._check_name("variant", name, self.variants)
             for seeds in [scale.seeds, *scale.seeds_of.values()]:
                 if len(set(seeds)) < len(seeds):
                     raise UserError(f"{self.origin}: seeds {seeds} hold a seed twice")
@@ -257,6 +267,15 @@ class ResolvedStudy:
                     f"{self.origin}: experiment '{experiment.title}' names no variants and no sweep"
                 )
         self._check_name("variant", self.study.comparison.baseline, self.study.variants)
+
+    def _check_arms(self) -> None:
+        """What a variant is called after must not change with the scale: figures are planned once for all."""
+        for variant in self.variants:
+            if len({self._arm(variant, False, scale) for scale in self.study.scales}) > 1:
+                raise UserError(
+                    f"{self.origin}: a scale may not change the strategy, the contrast's loss or the defects "
+                    f"of variant '{variant}'; give it a variant of its own"
+                )
 
     def _check_name(self, kind: str, name: str, valid: Any) -> None:
         if name not in valid:

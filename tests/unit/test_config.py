@@ -12,6 +12,7 @@ import yaml
 
 from factories import tiny_config, tiny_settings
 from ired.config import RunConfig, merged, same_pack
+from ired.engine import Engine
 from ired.errors import UserError
 from ired.study import ResolvedStudy
 
@@ -70,6 +71,12 @@ def test_a_mistake_in_a_run_is_one_line(dotted: str, value: Any, says: list[str]
         ("variants.adversarial.negatives.noise_scal", 1.0, ["noise_scal", "'noise_scale'", "adversarial"]),
         ("experiments.strategies.variants", ["none", "randm"], ["'randm'", "'random'"]),
         ("scales.paper.run.training.batchsize", 5, ["batchsize", "'batch_size'"]),
+        ("scales.smoke.variants.cd_ful", {}, ["'cd_ful'", "'cd_full'"]),
+        (
+            "scales.smoke.variants.cd_full.negatives",
+            {"strategy": "random"},
+            ["cd_full", "variant of its own"],
+        ),
         ("verbosity", 3, ["verbosity"]),
     ],
 )
@@ -134,6 +141,27 @@ def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dic
         ("adversarial_opt_steps=1", "none"),
         ("adversarial", "none"),
     ]
+
+
+def test_a_scale_has_the_last_word_on_its_variants(study_values: dict[str, Any]) -> None:
+    values = put(study_values, "scales.smoke.variants.none_early", {"early_stopping": {"patience": 7}})
+    study = ResolvedStudy(values)
+    patience = {
+        scale: study.run_config(scale, "none_early", 0).early_stopping.patience  # type: ignore[union-attr]
+        for scale in ("smoke", "paper")
+    }
+    assert patience == {"smoke": 7, "paper": 10_000}
+    assert study.run_config("smoke", "none", 0).early_stopping is None
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "workstation", "paper"])
+def test_equal_compute_is_as_much_arithmetic_as_mining(study_values: dict[str, Any], scale: str) -> None:
+    study = ResolvedStudy(study_values)
+    longer, mined = (
+        Engine(run, (0,)).multiply_adds_per_step() * run.training.steps
+        for run in (study.run_config(scale, v, 0) for v in ("none_equal_compute", "adversarial"))
+    )
+    assert longer == pytest.approx(mined, rel=0.005)
 
 
 def test_the_paper_scale_is_the_published_recipe(study_values: dict[str, Any]) -> None:
