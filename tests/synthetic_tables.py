@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from ired import columns
+from ired.statistics import nominate
 from synthetic_design import LADDER, PLAIN_MADDS, Design, N, members, random_stream
 from synthetic_diagnostics import make_conditioning, make_energy_profile, make_error_directions
 
@@ -34,6 +35,7 @@ def make_tables(design: Design | None = None) -> Tables:
         "energy_profile": make_energy_profile(design),
         "error_directions": make_error_directions(design),
         "budget": make_budget(design),
+        "nominations": make_nominations(runs),
         "published": make_published(),
     }
 
@@ -190,6 +192,12 @@ def make_budget(design: Design) -> pd.DataFrame:
             "equal_step_mean": end, "equal_step_ci_low": end - half, "equal_step_ci_high": end + half,
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def make_nominations(runs: pd.DataFrame) -> pd.DataFrame:
+    """nominations.csv: a row where the design is a sweep with a baseline `none`."""
+    names = list(runs["variant"].unique())
+    return nominate(runs, [(name, "none") for name in names if name != "none" and "none" in names])
 
 
 def make_published() -> pd.DataFrame:

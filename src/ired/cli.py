@@ -94,10 +94,13 @@ def train(
     from ired.cluster.drift import refuse_drift
     from ired.cluster.fatal import remembered
     from ired.cluster.words import forgive_lost_words
+    from ired.finished import republished
 
     forgive_lost_words()
-    # Before torch is imported: a job that cannot succeed ends in its first second.
+    # Before torch is imported: a job that cannot succeed, or has nothing to do, ends in its first second.
     refuse_drift()
+    if not receipt and republished(config, state, run_dir or []):
+        return
     with remembered(config, state):
         from ired.cluster.deadline import stopper_for
         from ired.config import RunConfig

@@ -35,6 +35,13 @@ BUDGET: tuple[str, ...] = (
     "equal_step", "equal_step_mean", "equal_step_ci_low", "equal_step_ci_high",
 )  # fmt: skip
 
+NOMINATIONS: tuple[str, ...] = (
+    "experiment", "metric", "factor", "level", "levels", "treatment", "baseline", "tuning_seeds",
+    "fresh_seeds", "tuning_mean", "n_pairs", "n_dropped", "baseline_mean", "difference", "ci_low", "ci_high",
+    "relative_difference", "p_paired", "margin", "margin_relative", "p_tost", "minimum_detectable_effect",
+    "verdict", "sentence",
+)  # fmt: skip
+
 # The tables a run folder brings along. Here without the three leading columns variant, strategy, seed.
 HISTORY: tuple[str, ...] = ("step", "loss_denoise", "loss_contrast", "mse_validation")
 

@@ -10,7 +10,6 @@ State lives outside Snakemake's declared outputs, which Snakemake deletes before
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,23 +22,14 @@ from ired.cluster.events import Events, attempts
 from ired.cluster.job import Job, JobTrainer, sweep
 from ired.config import RunConfig, same_pack
 from ired.engine import Engine
-from ired.files import atomic_path, read_json, write_bytes, write_json, write_text
+from ired.files import write_bytes, write_json, write_text
 from ired.fingerprints import digest
+from ired.finished import is_finished, publish, state_folder
 from ired.held_out import read_split
 from ired.progress import Progress
 from ired.provenance import snapshot
 from ired.stopping import Stopper
 from ired.training import CheckpointPlan, Trainer
-
-# metrics.json is written last: whoever sees it sees a complete folder.
-RESULT_FILES = (
-    "config.json",
-    "history.csv",
-    "model.safetensors",
-    "snapshots.safetensors",
-    "provenance.json",
-    "metrics.json",
-)
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,7 @@ class Execution:
 
 def seed_folder(state: Path, config: RunConfig) -> Path:
     """Where a run keeps its finished result and, trained alone, its checkpoints."""
-    return state / f"seed{config.seed}-{config.fingerprint()}"
+    return state_folder(state, config.seed, config.fingerprint())
 
 
 def pack_folder(state: Path, configs: Sequence[RunConfig]) -> Path:
@@ -63,12 +53,6 @@ def pack_folder(state: Path, configs: Sequence[RunConfig]) -> Path:
     if len(configs) == 1:
         return seed_folder(state, configs[0])
     return state / f"pack-{digest(' '.join(config.fingerprint() for config in configs))}"
-
-
-def is_finished(state: Path, config: RunConfig) -> bool:
-    """Whether a complete result of exactly this configuration is at hand."""
-    metrics = seed_folder(state, config) / "result" / "metrics.json"
-    return metrics.exists() and read_json(metrics)["fingerprint"] == config.fingerprint()
 
 
 def train_runs(configs: Sequence[RunConfig], execution: Execution, job: Job) -> None:
@@ -79,7 +63,7 @@ def train_runs(configs: Sequence[RunConfig], execution: Execution, job: Job) -> 
         Interrupted: stopped with a checkpoint.
         UserError: the data, the configuration or the folders are not as they should be.
     """
-    missing = [config for config in configs if not is_finished(execution.state, config)]
+    missing = [c for c in configs if not is_finished(seed_folder(execution.state, c), c.fingerprint())]
     if not missing:
         return
     folder = pack_folder(execution.state, missing)
@@ -187,14 +171,6 @@ def _provenance(trainer: Trainer, execution: Execution) -> dict[str, Any]:
     return facts
 
 
-def publish(state: Path, config: RunConfig, run_dir: Path) -> None:
-    """Copy a finished run into the results folder, its metrics last."""
-    source = seed_folder(state, config) / "result"
-    for name in RESULT_FILES:
-        with atomic_path(run_dir / name) as temporary:
-            shutil.copyfile(source / name, temporary)
-
-
 def train_and_publish(
     configs: Sequence[RunConfig], run_dirs: Sequence[Path], execution: Execution, stopper: Stopper
 ) -> None:
@@ -205,6 +181,5 @@ def train_and_publish(
     with job.holding():
         sweep([*folders, *run_dirs])
         train_runs(configs, execution, job)
-        for config, run_dir in zip(configs, run_dirs, strict=bool(run_dirs)):
-            publish(execution.state, config, run_dir)
-            print(f"published {run_dir / 'metrics.json'}", file=sys.stderr)
+        for folder, run_dir in zip(folders, run_dirs, strict=bool(run_dirs)):
+            publish(folder, run_dir)

@@ -11,7 +11,7 @@ import pandas as pd
 from ired import columns
 from ired.experiment import ExperimentSpec, VariantSpec
 from ired.runfolder import DIAGNOSTICS, Run
-from ired.statistics import contrast, equal_compute, summarise
+from ired.statistics import contrast, equal_compute, nominate, summarise
 
 INTEGERS = ("diverged_at", "best_step", "test_matrices")  # empty where they do not apply, but never 3.0
 
@@ -26,6 +26,7 @@ def tabulate(
         "runs": table,
         "summary": summarise(table, reference, alpha=experiment.alpha),
         "contrasts": contrast(table, experiment.comparisons, experiment.margin, experiment.alpha),
+        "nominations": nominate(table, experiment.comparisons, experiment.margin, experiment.alpha),
         "learning_curves": curves,
         "budget": equal_compute(curves, table, experiment.alpha),
     }

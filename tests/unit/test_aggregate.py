@@ -14,7 +14,7 @@ from ired import columns
 from ired.aggregate import aggregate
 from ired.runfolder import DIAGNOSTICS
 
-TABLES = {"runs", "summary", "contrasts", "learning_curves", "budget", *DIAGNOSTICS}
+TABLES = {"runs", "summary", "contrasts", "learning_curves", "budget", "nominations", *DIAGNOSTICS}
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def test_every_table_is_written_with_the_columns_of_its_contract(study: Path) ->
         ("contrasts", columns.CONTRASTS),
         ("learning_curves", columns.LEARNING_CURVES),
         ("budget", columns.BUDGET),
+        ("nominations", columns.NOMINATIONS),
         ("conditioning", columns.RUN_KEYS + columns.CONDITIONING),
         ("energy_profile", columns.RUN_KEYS + columns.ENERGY_PROFILE),
         ("error_directions", columns.RUN_KEYS + columns.ERROR_DIRECTIONS),
@@ -60,6 +61,7 @@ def test_every_column_is_in_the_documented_contract() -> None:
         ("contrasts.csv", columns.CONTRASTS),
         ("learning_curves.csv", columns.LEARNING_CURVES),
         ("budget.csv", columns.BUDGET),
+        ("nominations.csv", columns.NOMINATIONS),
         ("conditioning.csv", columns.CONDITIONING),
         ("energy_profile.csv", columns.ENERGY_PROFILE),
         ("error_directions.csv", columns.ERROR_DIRECTIONS),

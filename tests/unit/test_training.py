@@ -1,63 +1,33 @@
-"""Training: reproducible, resumable, and the same in a pack as alone."""
-
-from __future__ import annotations
+"""Training: reproducible, and the same in a pack as alone."""
 
 import json
-import multiprocessing
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny_runs import contents, run
 
 from factories import tiny_config
-from ired.config import RunConfig
 from ired.engine import Engine
-from ired.errors import UserError
-from ired.held_out import SPLITS, write_split
+from ired.finished import RESULT_FILES
 from ired.matrices import draw_pairs
-from ired.runs import RESULT_FILES, Execution, is_finished, seed_folder, train_and_publish
-from ired.stopping import Interrupted, Stopper
-
-NUMBERS = ("metrics.json", "history.csv", "model.safetensors", "snapshots.safetensors", "config.json")
+from ired.runs import Execution, train_and_publish
+from ired.stopping import Stopper
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
+def test_the_same_seed_twice_is_byte_identical(sets: Path, tmp_path: Path) -> None:
+    first = contents(run(tiny_config(), sets, tmp_path / "a"))
+    assert first == contents(run(tiny_config(), sets, tmp_path / "b"))
+    assert first["metrics.json"] != contents(run(tiny_config(seed=1), sets, tmp_path / "c"))["metrics.json"]
+
+
+def test_results_are_complete_and_say_what_they_are(sets: Path, tmp_path: Path) -> None:
     config = tiny_config()
-    for split in SPLITS:
-        write_split(split, config.problem, config.held_out, folder / f"{split}.npz")
-    return folder
-
-
-def run(
-    config: RunConfig, data: Path, root: Path, stopper: Stopper | None = None, **execution: object
-) -> Path:
-    run_dir = root / "runs" / f"seed{config.seed}"
-    train_and_publish([config], [run_dir], Execution(data, root / "state", **execution), stopper or Stopper())  # type: ignore[arg-type]
-    return run_dir
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in NUMBERS}
-
-
-def test_the_same_seed_twice_is_byte_identical(data: Path, tmp_path: Path) -> None:
-    first = contents(run(tiny_config(), data, tmp_path / "a"))
-    assert first == contents(run(tiny_config(), data, tmp_path / "b"))
-    assert first["metrics.json"] != contents(run(tiny_config(seed=1), data, tmp_path / "c"))["metrics.json"]
-
-
-def test_results_are_complete_and_say_what_they_are(data: Path, tmp_path: Path) -> None:
-    config = tiny_config()
-    folder = run(config, data, tmp_path)
+    folder = run(config, sets, tmp_path)
     assert sorted(p.name for p in folder.iterdir()) == sorted(RESULT_FILES)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (
@@ -136,12 +106,12 @@ def test_adam_clipping_and_averaging_against_an_independent_loop() -> None:
     assert clipped > 8
 
 
-def test_a_pack_trains_its_seeds_as_they_train_alone(data: Path, tmp_path: Path) -> None:
+def test_a_pack_trains_its_seeds_as_they_train_alone(sets: Path, tmp_path: Path) -> None:
     configs = [tiny_config(seed=s) for s in (4, 2, 7)]
     dirs = [tmp_path / "packed" / str(c.seed) for c in configs]
-    train_and_publish(configs, dirs, Execution(data, tmp_path / "state"), Stopper())
+    train_and_publish(configs, dirs, Execution(sets, tmp_path / "state"), Stopper())
     for config, folder in zip(configs, dirs, strict=True):
-        alone = run(config, data, tmp_path / "alone")
+        alone = run(config, sets, tmp_path / "alone")
         ours, theirs = (json.loads((d / "metrics.json").read_text()) for d in (folder, alone))
         assert ours["test"]["id"]["mse"] == pytest.approx(theirs["test"]["id"]["mse"], rel=1e-4)
         assert {k: ours[k] for k in ("fingerprint", "seed", "steps", "parameters")} == {
@@ -162,8 +132,8 @@ def test_a_diverging_seed_is_a_result_and_leaves_its_pack_alone() -> None:
     assert torch.equal(healthy.flat[0], sick.flat[0])
 
 
-def test_a_diverged_run_is_published_with_its_step(data: Path, tmp_path: Path) -> None:
-    folder = run(tiny_config(training__divergence_bound=1e-6), data, tmp_path)
+def test_a_diverged_run_is_published_with_its_step(sets: Path, tmp_path: Path) -> None:
+    folder = run(tiny_config(training__divergence_bound=1e-6), sets, tmp_path)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (metrics["status"], metrics["diverged_at"], metrics["test"], metrics["mse_validation"]) == (
         "diverged",
@@ -173,7 +143,7 @@ def test_a_diverged_run_is_published_with_its_step(data: Path, tmp_path: Path) -
     )
 
 
-def test_early_stopping_reports_the_best_validated_weights(data: Path, tmp_path: Path) -> None:
+def test_early_stopping_reports_the_best_validated_weights(sets: Path, tmp_path: Path) -> None:
     """A learning rate that ruins the weights after a good start: the run stops and reports the start."""
     config = tiny_config(
         early_stopping={"patience": 10},
@@ -182,202 +152,16 @@ def test_early_stopping_reports_the_best_validated_weights(data: Path, tmp_path:
         training__steps=400,
         training__validate_every=5,
     )
-    folder = run(config, data, tmp_path)
+    folder = run(config, sets, tmp_path)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["steps"] < 400 and metrics["steps"] - metrics["best_step"] >= 10
     assert metrics["best_mse_validation"] <= metrics["mse_validation"]
     unstopped = json.loads(
         (
-            run(config.model_copy(update={"early_stopping": None}), data, tmp_path / "b") / "metrics.json"
+            run(config.model_copy(update={"early_stopping": None}), sets, tmp_path / "b") / "metrics.json"
         ).read_text()
     )
     assert unstopped["steps"] == 400
-
-
-class StopAt(Stopper):
-    """Stops when asked for the k-th time."""
-
-    def __init__(self, k: int) -> None:
-        super().__init__()
-        self.left = k
-
-    def reason(self) -> str | None:
-        self.left -= 1
-        return "the test says so" if self.left < 0 else None
-
-
-@pytest.mark.parametrize("step", [0, 1, 3, 4, 10, 13, 19])
-def test_an_interrupted_run_resumes_to_the_same_bytes(data: Path, tmp_path: Path, step: int) -> None:
-    config = tiny_config(early_stopping={"patience": 1000})
-    with pytest.raises(Interrupted, match=f"step {step} is saved"):
-        run(config, data, tmp_path / "cut", StopAt(step))
-    assert not is_finished(tmp_path / "cut" / "state", config)
-    assert contents(run(config, data, tmp_path / "cut")) == contents(run(config, data, tmp_path / "whole"))
-
-
-def test_a_finished_run_is_republished_without_training(data: Path, tmp_path: Path) -> None:
-    config = tiny_config()
-    folder = run(config, data, tmp_path)
-    before = contents(folder)
-    (folder / "metrics.json").unlink()
-    assert contents(run(config, data, tmp_path, StopAt(0))) == before
-
-
-def test_torn_and_foreign_checkpoints_are_refused_and_the_one_before_is_used(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config = tiny_config()
-    with pytest.raises(Interrupted):
-        run(config, data, tmp_path / "cut", StopAt(15), checkpoint_steps=5)
-    folder = seed_folder(tmp_path / "cut" / "state", config) / "checkpoints"
-    names = sorted(p.name for p in folder.iterdir())
-    assert names == [
-        "step000000010.json",
-        "step000000010.safetensors",
-        "step000000015.json",
-        "step000000015.safetensors",
-    ]
-    newest = folder / "step000000015.safetensors"
-    newest.write_bytes(newest.read_bytes()[:-7])
-    resumed = contents(run(config, data, tmp_path / "cut"))
-    said = capsys.readouterr().err
-    assert "refusing checkpoint step000000015" in said and "torn" in said and "resumed at step 10" in said
-    assert resumed == contents(run(config, data, tmp_path / "whole"))
-
-    other = tiny_config(seed=8)
-    with pytest.raises(Interrupted):
-        run(config, data, tmp_path / "x", StopAt(6))
-    seed_folder(tmp_path / "x" / "state", config).rename(seed_folder(tmp_path / "x" / "state", other))
-    assert contents(run(other, data, tmp_path / "x")) == contents(run(other, data, tmp_path / "y"))
-    assert "belongs to another configuration" in capsys.readouterr().err
-
-
-def test_a_deadline_stops_at_the_next_step() -> None:
-    assert Stopper(max_minutes=0).reason() == "the deadline is reached"
-    assert Stopper(max_minutes=10).reason() is None and Stopper().reason() is None
-
-
-def command(config: RunConfig, data: Path, root: Path, *more: str) -> list[str]:
-    arguments = [
-        "--config",
-        config.to_json(),
-        "--run-dir",
-        str(root / "runs"),
-        "--data",
-        str(data),
-        "--state",
-        str(root / "state"),
-    ]
-    return [sys.executable, "-m", "ired", "train", *arguments, "--threads", "1", "--device", "cpu", *more]
-
-
-def test_sigterm_ends_with_a_checkpoint_and_75_and_the_run_resumes(data: Path, tmp_path: Path) -> None:
-    config = tiny_config(training__steps=200_000, training__validate_every=200_000)
-    with subprocess.Popen(
-        command(config, data, tmp_path, "--checkpoint-steps", "50"), stderr=subprocess.PIPE
-    ) as process:
-        folder = seed_folder(tmp_path / "state", config) / "checkpoints"
-        deadline = time.monotonic() + 60
-        while not list(folder.glob("*.json")) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=60)[1].decode()
-    assert process.returncode == 75 and "received SIGTERM" in said
-    assert not (tmp_path / "runs" / "metrics.json").exists()
-
-
-def test_twenty_sigkills_at_random_points_give_the_bytes_of_an_uninterrupted_run(
-    data: Path, tmp_path: Path
-) -> None:
-    """Kills fall anywhere, checkpoint writes included: a checkpoint is written every other step."""
-    config = tiny_config(training__steps=600, training__validate_every=150, training__history_every=25)
-    whole = contents(run(config, data, tmp_path / "whole"))
-    rng = np.random.default_rng(0)
-    folder = seed_folder(tmp_path / "state", config) / "checkpoints"
-    # Forked, not started anew: an import of torch takes a hundred times as long as these steps.
-    fork = multiprocessing.get_context("fork")
-    arguments = (config, data, tmp_path)
-    steps, torn = [], []
-    for kill in range(20):
-        before = newest_step(folder)
-        # Every fourth dies half way through writing a checkpoint, the others wherever the clock finds them.
-        torn_write = kill % 4 == 3
-        child = fork.Process(target=run_to_a_torn_write if torn_write else run_often_saved, args=arguments)
-        child.start()
-        if not torn_write:
-            # Wait until it has made progress of its own, then for a moment of random length.
-            while newest_step(folder) <= before and child.is_alive():
-                time.sleep(0.002)
-            time.sleep(rng.uniform(0, 0.03))
-            child.kill()
-        child.join()
-        assert child.exitcode == -signal.SIGKILL, (
-            "the run ended before it could be killed: give it more steps"
-        )
-        steps.append(newest_step(folder))
-        if torn_write:
-            torn.append(len(list(folder.glob(".*.tmp"))))
-    assert len(set(steps)) == 20 and all(torn), (steps, torn)
-    assert contents(run(config, data, tmp_path)) == whole
-    assert not list(tmp_path.glob("runs/**/.*.tmp"))
-
-
-def run_often_saved(config: RunConfig, data: Path, root: Path) -> None:
-    run(config, data, root, checkpoint_steps=2)
-
-
-def run_to_a_torn_write(config: RunConfig, data: Path, root: Path) -> None:
-    """Dies by SIGKILL with half of its fifth checkpoint written."""
-    rename, weights_written = os.replace, 0
-
-    def torn(source: Path, target: Path) -> None:
-        nonlocal weights_written
-        if target.parent.name == "checkpoints" and target.suffix == ".safetensors":
-            weights_written += 1
-            if weights_written == 5:
-                os.truncate(source, source.stat().st_size // 2)
-                os.kill(os.getpid(), signal.SIGKILL)
-        rename(source, target)
-
-    os.replace = torn  # type: ignore[assignment]  # this process is a fork that is about to die
-    run_often_saved(config, data, root)
-
-
-def newest_step(folder: Path) -> int:
-    """The step of the newest checkpoint manifest; -1 where there is none."""
-    return max((int(p.stem[4:]) for p in folder.glob("step*.json")), default=-1) if folder.is_dir() else -1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--config", "{"], "not valid JSON"),
-        (["--config", "{}"], "missing"),
-        (["--device", "cuda"], "torch sees none"),
-    ],
-)
-def test_bad_input_is_one_line_and_78(data: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
-    if arguments[0] == "--device" and torch.cuda.is_available():
-        pytest.skip("this machine has an accelerator")
-    words = command(tiny_config(), data, tmp_path)
-    words[words.index(arguments[0]) + 1] = arguments[1]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 78 and says in done.stderr and done.stderr.count("\n") == 1
-    assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="a superuser may write anywhere")
-def test_a_read_only_results_folder_is_named(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "runs").mkdir(mode=0o500)
-    with pytest.raises(UserError, match="cannot write"):
-        run(tiny_config(), data, tmp_path)
-
-
-def test_results_in_the_way_of_a_folder_are_named(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "runs").write_text("a file where the folder should be")
-    with pytest.raises(UserError, match="cannot write"):
-        run(tiny_config(), data, tmp_path)
-    assert is_finished(tmp_path / "state", tiny_config()), "the finished result is kept"
 
 
 def test_the_update_is_adam_with_clipping_as_the_librarys_class_does_it() -> None:

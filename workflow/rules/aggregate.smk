@@ -10,6 +10,7 @@ TABLES = [
     "energy_profile",
     "error_directions",
     "budget",
+    "nominations",
 ]
 
 

@@ -92,7 +92,7 @@ def experiment_section(
     Raises:
         UserError: a table or a figure is missing or broken, or a figure's name is unknown.
     """
-    wanted = {"runs", "summary", "contrasts", "budget"}
+    wanted = {"runs", "summary", "contrasts", "budget", "nominations"}
     wanted |= {table for figure in figures for table in figure_spec(figure).tables}
     tables = {
         table: read_table(folder / f"{table}.csv") for table in sorted(wanted - set(extra) - {"published"})
@@ -100,7 +100,7 @@ def experiment_section(
     tables |= extra
     return Section(
         title=name.replace("_", " "),
-        sentences=sentences(tables["contrasts"]),
+        sentences=sentences(tables["contrasts"]) + tables["nominations"]["sentence"].tolist(),
         pictures=[picture(figure, pictures, tables) for figure in figures],
         tables=experiment_tables(tables),
         question=question,

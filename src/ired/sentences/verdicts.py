@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ired.wording import count, level, metric_name, number, p_value, percent, plain_percent
+from ired.wording import count, level, listed, metric_name, number, p_value, percent, plain_percent
 
 VERDICTS = ("better", "worse", "equivalent", "better_within_margin", "worse_within_margin", "undecided")
 
@@ -62,6 +62,22 @@ def contrast_sentence(row: Mapping[str, Any], alpha: float = 0.05) -> str:
         f"{treatment} against {baseline} in {metric}: undecided at this number of seeds; "
         f"{_undecided(row, change, ends)}"
     )
+
+
+def nomination_sentence(row: Mapping[str, Any]) -> str:
+    """The sentence of a sweep's nominee: `sentence` of a contrast on fresh seeds, and how it was chosen."""
+    value = row["level"]
+    chosen = f"{value:g}" if isinstance(value, float) else value  # 2, not 2.0, where others have no level
+    tuning, fresh = (row[name].split() for name in ("tuning_seeds", "fresh_seeds"))
+    return (
+        f"Of {count(int(row['levels']), 'level')}, {row['factor']} = {chosen} had the lowest "
+        f"{metric_name(row['metric'])} on {_seeds(tuning)} ({number(row['tuning_mean'])}); "
+        f"judged on {_seeds(fresh)}, which had no say in that: {row['sentence']}"
+    )
+
+
+def _seeds(names: list[str]) -> str:
+    return f"seed{'s' if len(names) > 1 else ''} {listed(names)}"
 
 
 def _undecided(row: Mapping[str, Any], change: str, ends: str) -> str:

@@ -5,12 +5,14 @@ pairs     two groups of seeds: paired tests, equivalence, effect sizes, smallest
 summary   summary.csv
 contrasts contrasts.csv
 budget    budget.csv: the comparison at equal compute
+nomination nominations.csv: the best level of a sweep, judged on fresh seeds
 
 Nothing here reads a file or imports torch.
 """
 
 from ired.statistics.budget import equal_compute
 from ired.statistics.contrasts import contrast
+from ired.statistics.nomination import nominate
 from ired.statistics.pairs import (
     brown_forsythe,
     effect_sizes,
@@ -33,6 +35,7 @@ __all__ = [
     "equal_compute",
     "holm",
     "minimum_detectable_effect",
+    "nominate",
     "paired_test",
     "sign_flip_test",
     "summarise",

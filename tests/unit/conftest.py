@@ -1,0 +1,21 @@
+"""What several test files of this folder train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from factories import tiny_config
+
+
+@pytest.fixture(scope="session")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The held-out sets of `tiny_config`."""
+    from ired.held_out import SPLITS, write_split
+
+    folder = tmp_path_factory.mktemp("data")
+    config = tiny_config()
+    for split in SPLITS:
+        write_split(split, config.problem, config.held_out, folder / f"{split}.npz")
+    return folder
