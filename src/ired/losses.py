@@ -10,12 +10,10 @@ data, raise the samples)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from pydantic import Discriminator, Field, Tag, model_validator
-from torch import Tensor
-from torch.nn.functional import softplus
 
 from ired.energy import BoundEnergy, EnergyNetwork, PreparedEnergy, Weights
 from ired.matrices import residual_norm
@@ -23,6 +21,9 @@ from ired.negatives import Positives, Proposal, Strategy
 from ired.rng import Streams
 from ired.schedule import NoiseSchedule
 from ired.strict import Count, Fraction, NonNegative, Strict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Warmup(Strict):
@@ -162,7 +163,7 @@ def sample_contrast(settings: Contrast, low: Tensor, high: Tensor, sigma: Tensor
     # (E+ - E-)/sigma_t: the log density ratio of the denoising optimum E* is the energy difference in units
     # of sigma_t.
     logit = (low - high) / sigma if settings.logits == "energy_over_sigma" else low - high
-    value = softplus(logit) if settings.loss == "nce" else logit
+    value = torch.nn.functional.softplus(logit) if settings.loss == "nce" else logit
     if settings.regulariser is None:
         return value
     penalty = low.square() + high.square() if settings.regulariser.of == "energy" else (high - low).square()

@@ -7,14 +7,16 @@ gram_scale = 2 and c = 0.5 (in distribution, `id`) or 0.1 (out of distribution, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from ired.rng import Streams
 from ired.strict import Positive, Strict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Problem(Strict):

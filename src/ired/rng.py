@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 INITIALISATION = -1  # the step of everything drawn before training
 
@@ -68,9 +71,9 @@ class Streams:
         """Standard Gaussians, (S, *shape), float32."""
         return self._stack(torch.randn, name, shape, torch.float32)
 
-    def uniform(self, name: str, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Uniforms on [0, 1), (S, *shape)."""
-        return self._stack(torch.rand, name, shape, dtype)
+    def uniform(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
+        """Uniforms on [0, 1), (S, *shape), float32 unless told otherwise."""
+        return self._stack(torch.rand, name, shape, dtype or torch.float32)
 
     def integers(self, name: str, high: int, *shape: int) -> Tensor:
         """Integers 0 .. high - 1, (S, *shape), int64."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from ired.strict import Positive, Strict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class ScheduleSettings(Strict):

@@ -5,6 +5,10 @@ import os
 import shlex
 import sys
 
+from ired.deferred import defer
+
+defer("torch")  # a plan needs settings alone, and must not wait for what they set
+
 from ired.errors import UserError
 from ired.figures.registry import FIGURES
 from ired.study import ResolvedStudy

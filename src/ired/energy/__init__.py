@@ -8,15 +8,15 @@ gradients.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
-from torch import Tensor
 
 from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork
-from ired.energy.mlp import MlpEnergy, MlpNetwork
+from ired.energy.mlp import MlpEnergy, MlpNetwork, Weights
 
-Weights = dict[str, Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class PreparedEnergy(Protocol):

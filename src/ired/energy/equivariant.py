@@ -14,16 +14,16 @@ permutations, not under all rotations. The products give the network the operati
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import Tensor
-from torch.nn.functional import silu
 
-from ired.energy.mlp import time_features
+from ired.energy.mlp import Weights, time_features
 from ired.strict import Count, Strict
 
-Weights = dict[str, Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _INPUTS = 6
 _TIME_FEATURES = 16
 
@@ -105,7 +105,7 @@ class PreparedEquivariant:
             product = torch.matmul(_mix(part["left"], modulated), _mix(part["right"], modulated))
             maps = (
                 maps
-                + _mix(part["entry"], silu(modulated))
+                + _mix(part["entry"], torch.nn.functional.silu(modulated))
                 + _mix(part["product"], product)
                 + _mix(part["transpose"], modulated.mT)
             )

@@ -15,22 +15,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
-from ired.energy.mlp_derivatives import (
-    MlpEnergyAndGradientFunction,
-    MlpEnergyFunction,
-    plain_energy,
-    plain_energy_and_gradient,
-)
-from ired.energy.mlp_shared import SHARED_WEIGHTS, SharedFunction
 from ired.strict import Count, Strict
 
-Weights = dict[str, Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Weights: TypeAlias = "dict[str, Tensor]"
 
 
 class MlpNetwork(Strict):
@@ -83,6 +78,8 @@ class MlpEnergy:
     def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedMlp:
         """The matrix's share of the first layer and each sample's gains and shifts, once for all
         evaluations."""
+        from ired.energy.mlp_shared import SHARED_WEIGHTS, SharedFunction  # here, since it loads torch
+
         level = torch.nn.functional.one_hot(t, self.levels).to(condition)
         features = self._features.to(condition).expand(condition.shape[0], -1, -1)
         shared = SharedFunction.apply(condition, level, features, *(weights[name] for name in SHARED_WEIGHTS))
@@ -122,12 +119,16 @@ class PreparedMlp:
 
     def energy(self, y: Tensor) -> Tensor:
         """E(A, y, t): (S, B, D) -> (S, B). Differentiable by the weights, not by y."""
+        from ired.energy.mlp_derivatives import MlpEnergyFunction, plain_energy
+
         if not torch.is_grad_enabled():
             return plain_energy(self._operands(), y)
         return MlpEnergyFunction.apply(y, *self._operands())
 
     def energy_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """E and its gradient by y, both differentiable by the weights: (S, B, D) -> (S, B), (S, B, D)."""
+        from ired.energy.mlp_derivatives import MlpEnergyAndGradientFunction, plain_energy_and_gradient
+
         if not torch.is_grad_enabled():
             return plain_energy_and_gradient(self._operands(), y)
         return MlpEnergyAndGradientFunction.apply(y, *self._operands())

@@ -14,12 +14,17 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
+from fontTools.subset import Options
 from matplotlib.figure import Figure
 
 from ired.errors import UserError
 from ired.figures.registry import draw, figure_spec
 from ired.figures.style import PNG_DPI, RC
 from ired.files import write_bytes
+
+# A PDF embeds the outlines of its glyphs; the tables that shape text are not looked at again, and to read
+# and trim them would take most of the time of a save.
+Options._drop_tables_default = [*Options._drop_tables_default, "GDEF", "GPOS", "GSUB"]
 
 # Text that may look like a number: a level "0.10", a fingerprint of digits alone.
 TEXT_COLUMNS = dict.fromkeys(

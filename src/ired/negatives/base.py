@@ -5,16 +5,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from ired.descent import Descender, Descent
 from ired.energy import BoundEnergy
 from ired.rng import Streams
 from ired.schedule import NoiseSchedule
 from ired.strict import Strict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class StrategySettings(Strict):

@@ -4,10 +4,9 @@ replay buffer."""
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import Tensor
 
 from ired.descent import Descender, Descent
 from ired.energy import BoundEnergy
@@ -15,6 +14,9 @@ from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, Stra
 from ired.negatives.replay import Replay, ReplayBuffer
 from ired.rng import Streams
 from ired.strict import Count, NonNegative, Positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LangevinSettings(StrategySettings):
@@ -60,7 +62,6 @@ class LangevinNegatives(Strategy):
         solution = path.point / self.schedule.sqrt_alpha_bar[batch.t, None]
         return Proposal(path.point, solution, path, replaced)
 
-    @torch.no_grad()
     def chain(self, energy: BoundEnergy, y: Tensor, t: Tensor, streams: Streams) -> Descent:
         """K Langevin steps from y (S, B, D) at levels t (S, B), with the weights as they are.
 
@@ -69,11 +70,12 @@ class LangevinNegatives(Strategy):
         eta = self.settings.step_size * self.schedule.step_size[t, None]
         scale = self.settings.sigma_multiplier * (2 * eta).sqrt()
         bound = math.inf if self.settings.gradient_clip is None else self.settings.gradient_clip
-        for index in range(self.settings.opt_steps):
-            value, gradient = energy.energy_and_gradient(y)
-            if index == 0:
-                norm_start = gradient.norm(dim=-1)
-            y = y - eta * gradient.clamp(-bound, bound) + scale * streams.normal("langevin", *y.shape[1:])
+        with torch.no_grad():
+            for index in range(self.settings.opt_steps):
+                value, gradient = energy.energy_and_gradient(y)
+                if index == 0:
+                    norm_start = gradient.norm(dim=-1)
+                y = y - eta * gradient.clamp(-bound, bound) + scale * streams.normal("langevin", *y.shape[1:])
         norm_end, none_rejected = gradient.norm(dim=-1), torch.zeros_like(value)
         return Descent(y, value, norm_start, norm_end, none_rejected, self.settings.opt_steps)
 

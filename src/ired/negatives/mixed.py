@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import SerializeAsAny, field_validator
-from torch import Tensor
 
 from ired.descent import Descender
 from ired.energy import BoundEnergy
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
 from ired.rng import Streams
 from ired.strict import Fraction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class MixedSettings(StrategySettings):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from ired.negatives.base import Positives
 from ired.rng import Streams
 from ired.schedule import NoiseSchedule
 from ired.strict import Count, Strict
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Replay(Strict):

@@ -3,15 +3,16 @@ says."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from ired.energy import BoundEnergy
 from ired.negatives.base import Positives, Proposal, Strategy, StrategySettings
 from ired.rng import Streams
 from ired.schedule import NoiseSchedule
 from ired.strict import Positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class SemiHardSettings(StrategySettings):
