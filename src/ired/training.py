@@ -101,8 +101,9 @@ class Trainer:
             self.progress.update(step, shown)
 
     def _last_loss(self) -> str:
-        row = self.records[0].history[-1]
-        loss = row["loss_denoise"]
+        """The last noted loss of the first seed; nothing for one that diverged before it had any."""
+        history = self.records[0].history
+        loss = history[-1]["loss_denoise"] if history else None
         return f"loss {loss:.4f}" if loss is not None else ""
 
     def _validate(self) -> list[float | None]:

@@ -132,7 +132,11 @@ def test_a_diverging_seed_is_a_result_and_leaves_its_pack_alone() -> None:
     assert torch.equal(healthy.flat[0], sick.flat[0])
 
 
-def test_a_diverged_run_is_published_with_its_step(sets: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [60.0, 0.0], ids=["quiet", "progress after every step"])
+def test_a_diverged_run_is_published_with_its_step(
+    sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr("ired.progress.LOG_SECONDS", seconds)  # it has no loss yet that could be shown
     folder = run(tiny_config(training__divergence_bound=1e-6), sets, tmp_path)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (metrics["status"], metrics["diverged_at"], metrics["test"], metrics["mse_validation"]) == (
