@@ -1,0 +1,77 @@
+"""docs/experiments.md quotes the shipped tables, every row of them and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ired.figures.output import read_table
+from ired.wording import number, percent
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Path:
+    return Path(__file__).parents[2] / "results/shipped/laptop/experiments"
+
+
+def rows_of(page: str, experiment: str) -> list[list[str]]:
+    """The cells of the table under an experiment's heading."""
+    section = page.split(f"\n## {experiment}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def expected_rows(summary: pd.DataFrame, contrasts: pd.DataFrame) -> list[list[str]]:
+    rows = []
+    for arm in summary.to_dict("records"):
+        mean = f"{number(arm['mean'])} [{number(arm['ci_low'])}, {number(arm['ci_high'])}]"
+        shown = mean if arm["n"] else "diverged"
+        against = contrasts[contrasts["treatment"] == arm["variant"]].to_dict("records")
+        for row in against or [None]:
+            change = percent(row["relative_difference"], signed=True) if row and row["n_pairs"] else ""
+            words = [row["baseline"], change, row["verdict"].replace("_", " ")] if row else ["", "", ""]
+            rows.append([arm["variant"], shown, *words])
+    return rows
+
+
+def test_every_table_of_the_page_is_the_shipped_one(repository: Path, shipped: Path) -> None:
+    page = (repository / "docs/experiments.md").read_text()
+    summary, contrasts = (read_table(shipped / f"{name}.csv") for name in ("summary", "contrasts"))
+    summary, contrasts = (table[table["metric"] == "mse_id"] for table in (summary, contrasts))
+    experiments = list(summary["experiment"].unique())
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == experiments
+    for name in experiments:
+        found = rows_of(page, name)
+        expected = expected_rows(*(table[table["experiment"] == name] for table in (summary, contrasts)))
+        assert found == expected, name
+
+
+def test_every_nomination_is_quoted(repository: Path, shipped: Path) -> None:
+    page = " ".join((repository / "docs/experiments.md").read_text().split())
+    for sentence in read_table(shipped / "nominations.csv")["sentence"]:
+        assert sentence in page
+
+
+def test_what_separates_the_settings_that_help_is_as_the_page_says(repository: Path, shipped: Path) -> None:
+    profile = read_table(shipped / "energy_profile.csv")
+    means = profile.groupby("variant")[["gradient_cosine", "false_negative_rate", "misranked_share"]].mean()
+    contrasts = read_table(shipped / "contrasts.csv")
+    sweeps = contrasts[
+        contrasts["experiment"].isin(["opt_steps", "noise_scale"]) & (contrasts["metric"] == "mse_id")
+    ]
+    sweeps = sweeps.drop_duplicates("treatment").set_index("treatment")
+    helps = sweeps["relative_difference"] < -0.15
+    assert helps.sum() == 6 and (~helps).sum() == 5
+    assert sweeps.loc[helps, "relative_difference"].round(2).agg(["max", "min"]).tolist() == [-0.19, -0.30]
+    cosine = means.loc[sweeps.index, "gradient_cosine"].round(2)
+    assert cosine[helps].agg(["max", "min"]).tolist() == [-0.45, -0.71]
+    assert cosine[~helps].agg(["max", "min"]).tolist() == [-0.11, -0.33]
+    deep = means.loc[["adversarial_opt_steps=10", "adversarial_opt_steps=20"]]
+    assert deep["false_negative_rate"].between(0.29, 0.32).all()
+    assert deep["misranked_share"].between(0.64, 0.68).all()
+    page = (repository / "docs/experiments.md").read_text()
+    for quoted in ("-0.45 to -0.71", "-0.11 to -0.33", "19 to 30 %"):
+        assert quoted in page
