@@ -50,7 +50,7 @@ class Graph:
     def replay(self) -> None:
         engine = self.captured.engine
         assert held(engine) == self.seen, "a tensor was replaced: a real replay would go on with the old one"
-        used = [g for name in engine.streams.names() for g in engine.streams.generators(name)]
+        used = [g for generators in engine.streams._generators.values() for g in generators]
         assert {id(g) for g in used} <= {id(g) for g in self.generators}, "a stream the graph does not know"
         assert self.captured.inputs is not None and self.captured.outputs is not None
         # No Python runs in a real replay: what is not seeded by now stays where the last step left it.
