@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from itertools import combinations
+from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axis import Axis
@@ -69,3 +71,9 @@ def artists(figure: Figure, gid: str) -> list[object]:
 def texts(figure: Figure) -> list[str]:
     """What is written."""
     return [text for text, _ in text_boxes(figure)]
+
+
+def fresh_environment(hash_seed: str) -> dict[str, str]:
+    """The environment of a fresh process: the same package, another order of sets."""
+    source = str(Path(__file__).parents[1] / "src")
+    return {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": source}

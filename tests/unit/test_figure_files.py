@@ -1,0 +1,146 @@
+"""Captions, files and errors of figures, and which figures an experiment gets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+import yaml
+
+from figure_checks import fresh_environment
+from ired.errors import UserError
+from ired.figures.captions import caption
+from ired.figures.design import Arm as DesignArm
+from ired.figures.design import Design as ExperimentDesign
+from ired.figures.output import draw_figures, read_table, save
+from ired.figures.registry import FIGURES, draw, figures_of
+from ired.figures.style import (
+    RC,
+)
+from ired.study import ResolvedStudy
+from synthetic_tables import Tables, make_tables, write_tables
+
+
+@pytest.fixture(scope="module")
+def study() -> Tables:
+    return make_tables()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_captions_state_n_interval_and_test(name: str, study: Tables) -> None:
+    words = caption(name, study)
+    assert "n = 5" in words and "{" not in words
+    assert "95 %" in words or "range of the seeds" in words or "10 to 90 %" in words
+    assert "test is made" in words or "t-test" in words or "No test" in words
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path: Path, study: Tables) -> None:
+    folder = write_tables(study, tmp_path, "laptop", "main")
+    for seed in ("1", "2"):
+        code = (
+            "import sys; from pathlib import Path; from ired.figures.output import draw_figures\n"
+            "folder, out = map(Path, sys.argv[1:])\n"
+            f"draw_figures(['paired_differences', 'energy_gap'], folder, out, processes={seed})"
+        )
+        command = [sys.executable, "-c", code, str(folder), str(tmp_path / seed)]
+        subprocess.run(command, check=True, env=fresh_environment(seed))
+    for name in ("paired_differences.png", "paired_differences.pdf", "energy_gap.png", "energy_gap.pdf"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
+    assert b"CreationDate" not in (tmp_path / "1" / "energy_gap.pdf").read_bytes()
+
+
+def test_a_prefix_may_hold_a_dot(tmp_path: Path, study: Tables) -> None:
+    written = save(draw("budget", study), tmp_path / "budget.v2")
+    assert [path.name for path in written] == ["budget.v2.pdf", "budget.v2.png"]
+
+
+def test_draw_figures_reads_what_the_pipeline_wrote(tmp_path: Path, study: Tables) -> None:
+    folder = write_tables(study, tmp_path, "laptop", "main")
+    written = draw_figures(
+        ["strategy_comparison", "published_reproduced"],
+        folder,
+        tmp_path / "figures",
+        folder.parent / "reference.csv",
+        tmp_path / "published" / "published_results.csv",
+    )
+    assert len(written) == 4 and all(path.stat().st_size > 1000 for path in written)
+
+
+@pytest.mark.parametrize(
+    ("module", "never"),
+    [
+        ("registry", {"torch", "pandas", "matplotlib", "scipy"}),  # planning asks it for names
+        ("output", {"torch", "matplotlib.pyplot", "scipy.stats"}),
+    ],
+)
+def test_figures_import_no_more_than_they_need(module: str, never: set[str]) -> None:
+    code = f"import sys, ired.figures.{module}; print(*({never!r} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=fresh_environment("0")
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_text_of_a_saved_figure_is_text_in_a_truetype_font(tmp_path: Path, study: Tables) -> None:
+    """Type 42 in the PDF, no Type 3; and letters, not outlines, in an SVG."""
+    figure = draw("paired_differences", study)
+    pdf = save(figure, tmp_path / "figure")[0].read_bytes()
+    assert pdf.count(b"/CIDFontType2") + pdf.count(b"/Subtype /TrueType") >= 2  # regular and bold
+    assert b"/FontFile2" in pdf and b"/Type3" not in pdf
+    with mpl.rc_context(RC):
+        figure.savefig(tmp_path / "figure.svg")
+    assert "no difference</text>" in (tmp_path / "figure.svg").read_text()
+
+
+def test_an_experiment_gets_the_figures_it_has_something_to_show_for() -> None:
+    none, random = DesignArm("none"), DesignArm("random", "random", "nce")
+    mined = DesignArm("adversarial", "adversarial", "nce")
+    against = (("random", "none"), ("adversarial", "none"))
+    main = figures_of(ExperimentDesign((none, random, mined), against))
+    assert main == [name for name in FIGURES if name not in ("sweep", "cd_ablation", "compat_2x2")]
+
+    levels = [DesignArm(f"adversarial_opt_steps={k}", "adversarial", "cd", level=True) for k in (1, 2)]
+    swept = figures_of(ExperimentDesign((none, *levels), tuple((arm.variant, "none") for arm in levels)))
+    assert swept[0] == "sweep" and "cd_ablation" not in swept and "hardness_benefit" in swept
+    assert figures_of(ExperimentDesign((mined, DesignArm("cd", "langevin", "cd"))))[0] == "cd_ablation"
+    defect = DesignArm("adversarial_u1", "adversarial", "nce", (True, False))
+    assert figures_of(ExperimentDesign((none, mined, defect), (("adversarial_u1", "adversarial"),)))[:2] == [
+        "compat_2x2",
+        "paired_differences",
+    ]
+    # Without negatives there is nothing to diagnose, without contrasts nothing to subtract.
+    plain = figures_of(ExperimentDesign((none, DesignArm("none_early")), ()))
+    assert plain == ["strategy_comparison", "learning_curves", "error_directions"]
+
+
+def test_every_experiment_opens_with_a_figure_of_its_result(repository: Path) -> None:
+    values = yaml.safe_load((repository / "config.yaml").read_text())
+    study = ResolvedStudy(values)
+    first = {name: study.figures(name)[0] for name in values["experiments"]}
+    shows = {"sweep": "sweep", "cd_ablation": "cd_ablation", "released_defects": "compat_2x2"}
+    for name, experiment in values["experiments"].items():
+        kind = "sweep" if "sweep" in experiment else name
+        assert first[name] == shows.get(kind, "strategy_comparison"), name
+        assert "learning_curves" in study.figures(name) and "paired_differences" in study.figures(name)
+    assert "published_reproduced" in study.figures("strategies")
+
+
+def test_a_list_in_the_configuration_overrides_the_choice(repository: Path) -> None:
+    values = yaml.safe_load((repository / "config.yaml").read_text())
+    values["experiments"]["strategies"]["figures"] = ["budget"]
+    assert ResolvedStudy(values).figures("strategies") == ["budget"]
+
+
+def test_mistakes_are_told_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no figure is called 'strategy_comparision'"):
+        draw("strategy_comparision", {})
+    with pytest.raises(UserError, match="needs the table runs, summary"):
+        draw("sweep", {})
+    with pytest.raises(UserError, match="is missing"):
+        read_table(tmp_path / "runs.csv")
+    (tmp_path / "runs.csv").write_text("")
+    with pytest.raises(UserError, match="is not a table"):
+        read_table(tmp_path / "runs.csv")
