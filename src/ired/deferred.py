@@ -6,10 +6,15 @@ settings alone, and would otherwise wait seconds for torch at every call of Snak
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Deferred(ModuleType):
@@ -33,3 +38,16 @@ def defer(name: str) -> None:
         module = module_from_spec(spec)
         module.__class__ = Deferred
         sys.modules[name] = module
+
+
+def without_graph(function: Callable[P, R]) -> Callable[P, R]:
+    """`torch.no_grad` as a decorator that asks for torch at the call and not at the definition."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        import torch
+
+        with torch.no_grad():
+            return function(*args, **kwargs)
+
+    return wrapper

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ired.deferred import without_graph
 from ired.energy import EnergyNetwork, PreparedEnergy, Weights
 from ired.rng import Streams
 from ired.schedule import NoiseSchedule
@@ -63,29 +64,30 @@ class Descender:
         level = t[:, :1].expand_as(t) if self.compat.shared_clip else t
         return self.clip * self.schedule.sqrt_alpha_bar[level, None]
 
+    @without_graph
     def descend(
         self, energy: PreparedEnergy, y: Tensor, t: Tensor, steps: int, multiplier: float = 1.0
     ) -> Descent:
         """`steps` descent steps from y (S, B, D) at levels t (S, B). No graph is built."""
-        with torch.no_grad():
-            bound = self.bound(t)
-            value, gradient = energy.energy_and_gradient(y)
-            norm_start, rejected = gradient.norm(dim=-1), torch.zeros_like(value)
-            for index in range(steps):
-                factor = multiplier * (2.0 if self.compat.doubled_step and index > 0 else 1.0)
-                step = factor * self.schedule.step_size[t, None]
-                candidate = torch.addcmul(y, gradient, step, value=-1).clamp(-bound, bound)
-                if index < steps - 1:
-                    new_value, new_gradient = energy.energy_and_gradient(candidate)
-                else:
-                    new_value, new_gradient = energy.energy(candidate), gradient
-                # Written so that a comparison with NaN rejects: no step leads to a non-finite energy.
-                worse = ~(new_value <= value)
-                rejected += worse
-                y = torch.where(worse[..., None], y, candidate)
-                gradient = torch.where(worse[..., None], gradient, new_gradient)
-                value = torch.where(worse, value, new_value)
-            return Descent(y, value, norm_start, gradient.norm(dim=-1), rejected, steps)
+        bound = self.bound(t)
+        value, gradient = energy.energy_and_gradient(y)
+        norm_start, rejected = gradient.norm(dim=-1), torch.zeros_like(value)
+        for index in range(steps):
+            factor = multiplier * (2.0 if self.compat.doubled_step and index > 0 else 1.0)
+            step = factor * self.schedule.step_size[t, None]
+            candidate = torch.addcmul(y, gradient, step, value=-1).clamp(-bound, bound)
+            if index < steps - 1:
+                new_value, new_gradient = energy.energy_and_gradient(candidate)
+            else:
+                new_value, new_gradient = energy.energy(candidate), gradient
+            # A step to a non-finite energy is rejected too: `worse` is written so that a comparison with NaN
+            # rejects.
+            worse = ~(new_value <= value)
+            rejected += worse
+            y = torch.where(worse[..., None], y, candidate)
+            gradient = torch.where(worse[..., None], gradient, new_gradient)
+            value = torch.where(worse, value, new_value)
+        return Descent(y, value, norm_start, gradient.norm(dim=-1), rejected, steps)
 
 
 def annealed_levels(
@@ -116,6 +118,7 @@ def annealed_levels(
             y = solution * schedule.sqrt_alpha_bar[level - 1]
 
 
+@without_graph
 def infer(
     network: EnergyNetwork,
     weights: Weights,
@@ -126,7 +129,6 @@ def infer(
 ) -> Tensor:
     """Answers for matrices (S, B, D): the last level's solution estimate, (S, B, D). Noise is that of the
     stream `inference`."""
-    with torch.no_grad():
-        start = streams.normal("inference", *condition.shape[1:])
-        *_, solution = annealed_levels(network, weights, condition, start, settings, descender)
-        return solution
+    start = streams.normal("inference", *condition.shape[1:])
+    *_, solution = annealed_levels(network, weights, condition, start, settings, descender)
+    return solution

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_training import StopAt, contents, run
+from tiny_runs import StopAt, contents, run
 from torch import Tensor
 
 from closed_forms import SCHEDULE

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_runs import contents, run
+from tiny_runs import StopAt, contents, run
 
 from factories import tiny_config
 from ired.config import RunConfig
@@ -20,18 +20,6 @@ from ired.errors import UserError
 from ired.finished import is_finished, republished
 from ired.runs import seed_folder
 from ired.stopping import Interrupted, Stopper
-
-
-class StopAt(Stopper):
-    """Stops when asked for the k-th time."""
-
-    def __init__(self, k: int) -> None:
-        super().__init__()
-        self.left = k
-
-    def reason(self) -> str | None:
-        self.left -= 1
-        return "the test says so" if self.left < 0 else None
 
 
 @pytest.mark.parametrize("step", [0, 1, 3, 4, 10, 13, 19])

@@ -21,3 +21,15 @@ def run(
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in NUMBERS}
+
+
+class StopAt(Stopper):
+    """Stops when asked for the k-th time."""
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.left = k
+
+    def reason(self) -> str | None:
+        self.left -= 1
+        return "the test says so" if self.left < 0 else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from ired.deferred import without_graph
 from ired.descent import Descender, Descent
 from ired.energy import BoundEnergy
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
@@ -62,6 +63,7 @@ class LangevinNegatives(Strategy):
         solution = path.point / self.schedule.sqrt_alpha_bar[batch.t, None]
         return Proposal(path.point, solution, path, replaced)
 
+    @without_graph
     def chain(self, energy: BoundEnergy, y: Tensor, t: Tensor, streams: Streams) -> Descent:
         """K Langevin steps from y (S, B, D) at levels t (S, B), with the weights as they are.
 
@@ -70,12 +72,11 @@ class LangevinNegatives(Strategy):
         eta = self.settings.step_size * self.schedule.step_size[t, None]
         scale = self.settings.sigma_multiplier * (2 * eta).sqrt()
         bound = math.inf if self.settings.gradient_clip is None else self.settings.gradient_clip
-        with torch.no_grad():
-            for index in range(self.settings.opt_steps):
-                value, gradient = energy.energy_and_gradient(y)
-                if index == 0:
-                    norm_start = gradient.norm(dim=-1)
-                y = y - eta * gradient.clamp(-bound, bound) + scale * streams.normal("langevin", *y.shape[1:])
+        for index in range(self.settings.opt_steps):
+            value, gradient = energy.energy_and_gradient(y)
+            if index == 0:
+                norm_start = gradient.norm(dim=-1)
+            y = y - eta * gradient.clamp(-bound, bound) + scale * streams.normal("langevin", *y.shape[1:])
         norm_end, none_rejected = gradient.norm(dim=-1), torch.zeros_like(value)
         return Descent(y, value, norm_start, norm_end, none_rejected, self.settings.opt_steps)
 
