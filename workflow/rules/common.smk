@@ -27,14 +27,6 @@ except UserError as error:
 
 SCALE = STUDY.study.scale
 SPLITS = ["fit", "validation", "test_id", "test_ood"]
-RUN_FILES = [
-    "config.json",
-    "metrics.json",
-    "history.csv",
-    "model.safetensors",
-    "snapshots.safetensors",
-    "provenance.json",
-]
 RUN = "results/{scale}/runs/{variant}/seed{seed}"
 DATA = "results/{scale}/data"
 
