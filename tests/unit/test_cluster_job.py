@@ -1,4 +1,4 @@
-"""A training job among others: locks, deadlines, remembered mistakes, drift, STOP files."""
+"""A training job among others: deadlines, remembered mistakes, drift, STOP files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -14,12 +13,10 @@ import pytest
 from fake_slurm import FakeSlurm
 
 from factories import tiny_config
-from ired.cluster import drift, lock
+from ired.cluster import drift
 from ired.cluster.deadline import stopper_for
 from ired.cluster.events import Events, attempts
 from ired.cluster.fatal import remembered
-from ired.cluster.job import Job
-from ired.cluster.lock import RunLock, read_lock
 from ired.cluster.slurm import duration, job_state, queue
 from ired.errors import PassingError, UserError
 from ired.held_out import SPLITS, write_split
@@ -44,98 +41,6 @@ def held(folder: Path, **facts: object) -> None:
 def test_durations(text: str) -> None:
     expected = {"1-02:03:04": 93784.0, "02:03:04": 7384.0, "3:04": 184.0}
     assert duration(text) == expected.get(text)
-
-
-@pytest.mark.parametrize("state", ["RUNNING", "PENDING", "COMPLETING", "SUSPENDED"])
-def test_a_live_job_keeps_its_lock(slurm: FakeSlurm, tmp_path: Path, state: str) -> None:
-    slurm.state(state)
-    held(tmp_path / "run", heartbeat=0)
-    with pytest.raises(Interrupted, match=f"trained by job 41 on node7: SLURM says {state}"):
-        RunLock(tmp_path / "run").acquire()
-
-
-@pytest.mark.parametrize("state", ["NODE_FAIL", "CANCELLED", "COMPLETED", "unknown"])
-def test_an_ended_job_loses_its_lock_at_once(slurm: FakeSlurm, tmp_path: Path, state: str) -> None:
-    slurm.state(state)
-    held(tmp_path / "run")
-    mine = RunLock(tmp_path / "run")
-    mine.acquire()
-    assert mine.taken_from is not None and mine.taken_from["job"] == "41" and mine.ours()
-    mine.release()
-    assert [p.name for p in (tmp_path / "run").iterdir()] == [".lock.guard"], "the guard stays, the lock goes"
-
-
-def test_without_an_answer_the_heartbeat_decides(slurm: FakeSlurm, tmp_path: Path) -> None:
-    slurm.state("down")
-    held(tmp_path / "run", heartbeat=time.time() - 100)
-    with pytest.raises(Interrupted, match="heartbeat 100 s ago"):
-        RunLock(tmp_path / "run").acquire()
-    held(tmp_path / "run", heartbeat=time.time() - 601)
-    RunLock(tmp_path / "run").acquire()
-
-
-def test_a_requeued_job_takes_over_from_its_former_self(
-    slurm: FakeSlurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slurm.state("RUNNING")
-    monkeypatch.setenv("SLURM_JOB_ID", "41")
-    held(tmp_path / "run")
-    RunLock(tmp_path / "run").acquire()
-
-
-def test_a_local_process_that_died_loses_its_lock(slurm: FakeSlurm, tmp_path: Path) -> None:
-    here = os.uname().nodename
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    held(tmp_path / "run", job=None, host=here, pid=os.getpid())
-    with pytest.raises(Interrupted, match="its process exists"):
-        RunLock(tmp_path / "run").acquire()
-    held(tmp_path / "run", job=None, host=here, pid=dead.pid)
-    RunLock(tmp_path / "run").acquire()
-
-
-def test_a_nameless_lock_has_a_minute(slurm: FakeSlurm, tmp_path: Path) -> None:
-    path = tmp_path / "lock.json"
-    path.touch()
-    with pytest.raises(Interrupted):
-        RunLock(tmp_path).acquire()
-    os.utime(path, (time.time() - 61, time.time() - 61))
-    RunLock(tmp_path).acquire()
-
-
-def test_of_many_at_once_one_takes_a_stale_lock(slurm: FakeSlurm, tmp_path: Path) -> None:
-    slurm.state("NODE_FAIL")
-    for _ in range(5):
-        held(tmp_path)
-        won: list[RunLock] = []
-
-        def take(won: list[RunLock] = won) -> None:
-            mine = RunLock(tmp_path)
-            try:
-                mine.acquire()
-                won.append(mine)
-            except Interrupted:
-                pass
-
-        threads = [threading.Thread(target=take) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len([mine for mine in won if mine.ours()]) == 1 and len(won) == 1
-        won[0].release()
-
-
-def test_a_heartbeat_renews_and_notices_a_loss(slurm: FakeSlurm, tmp_path: Path) -> None:
-    mine = RunLock(tmp_path)
-    mine.acquire()
-    assert mine.beat(17)
-    found = read_lock(tmp_path / "lock.json")
-    assert found is not None and found["step"] == 17 and time.time() - found["heartbeat"] < 5
-    held(tmp_path)
-    assert not mine.beat(18) and read_lock(tmp_path / "lock.json")["token"] == "other"  # type: ignore[index]
-    mine.release()
-    assert (tmp_path / "lock.json").exists(), "another's lock is not ours to remove"
 
 
 def test_a_run_whose_lock_is_lost_writes_nothing(tmp_path: Path, slurm: FakeSlurm) -> None:
@@ -344,15 +249,6 @@ def test_job_states_and_the_queue(slurm: FakeSlurm) -> None:
     assert jobs is not None and [(j.job, j.reason, j.live) for j in jobs] == [
         ("7", "QOSMaxGRESPerUser", True)
     ]
-
-
-def test_all_locks_of_a_pack_are_given_back_where_one_is_held(slurm: FakeSlurm, tmp_path: Path) -> None:
-    held(tmp_path / "b", job=None, host=os.uname().nodename, pid=os.getpid())
-    job = Job([tmp_path / "a", tmp_path / "b"], Stopper())
-    with pytest.raises(Interrupted), job.holding():
-        pass
-    assert not (tmp_path / "a" / "lock.json").exists()
-    assert lock.STALE_SECONDS == 600
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")

@@ -71,6 +71,11 @@ def test_it_opens_with_the_answer(page: Page) -> None:
     assert page.text.count("How many descent steps should mine a negative?") == 1
 
 
+def test_a_sweep_says_what_was_nominated_and_how_it_was_judged(page: Page) -> None:
+    assert page.text.count("had the lowest in-distribution test MSE on seed 0 ") == 1
+    assert page.text.count("judged on seeds 1 and 2, which had no say in that") == 1
+
+
 def test_every_figure_has_a_picture_a_caption_and_words_for_it(page: Page) -> None:
     images = page.all("img")
     assert len(images) == sum(map(len, EXPERIMENTS.values())) + 1  # the workflow graph
