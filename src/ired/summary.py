@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ired.figures.output import read_table
 from ired.sentences import headline
+from ired.wording import with_interval
 
 METRICS = {"mse_id": "test MSE (id)", "mse_ood": "test MSE (ood)"}
 
@@ -23,8 +24,8 @@ def opening(tables: Path, experiment: str) -> list[str]:
 
 def interval(row: pd.Series) -> str:
     """mean [low, high], or the mean alone for a single seed."""
-    bounds = "" if pd.isna(row["ci_low"]) else f" [{row['ci_low']:.4g}, {row['ci_high']:.4g}]"
-    return f"{row['mean']:.4g}{bounds}"
+    mean, low, high = with_interval(row["mean"], row["ci_low"], row["ci_high"])
+    return mean if pd.isna(row["ci_low"]) else f"{mean} [{low}, {high}]"
 
 
 def result_table(summary: pd.DataFrame, reference: pd.DataFrame) -> Table:
@@ -41,7 +42,7 @@ def result_table(summary: pd.DataFrame, reference: pd.DataFrame) -> Table:
         table.add_row(str(variant), seeds, *(interval(by_metric.loc[[metric]].iloc[0]) for metric in METRICS))
     affine = reference[reference["predictor"] == "affine"].set_index("split")["mse"]
     table.add_section()
-    table.add_row("affine line a I + b A", "", f"{affine['id']:.4g}", f"{affine['ood']:.4g}")
+    table.add_row("affine line", "", f"{affine['id']:#.4g}", f"{affine['ood']:#.4g}")
     return table
 
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them: three significant digits, percent, short lists."""
+"""Numbers as people read them: significant digits, percent, short lists."""
 
 from __future__ import annotations
 
@@ -33,6 +33,23 @@ def number(value: float) -> str:
         return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", MINUS)
     digits = 2 - math.floor(math.log10(abs(float(f"{value:.2e}")))) if value else 0
     return f"{round(value, digits):,.{max(digits, 0)}f}".replace("-", MINUS)
+
+
+def with_interval(mean: float, low: float, high: float) -> tuple[str, str, str]:
+    """A mean and the ends of its interval with as many decimals as the interval supports.
+
+    One or two digits of the half-width, by the Particle Data Group's rule (Review of Particle Physics,
+    "Rounding"): 1.0831, 1.0760, 1.0902 -> 1.083, 1.076, 1.090. Without a finite interval three significant
+    digits each.
+    """
+    half, largest = (high - low) / 2, max(abs(mean), abs(low), abs(high))
+    if not (math.isfinite(half) and half > 1e-6 * largest and 1e-4 <= largest < 1e6):
+        return number(mean), number(low), number(high)
+    decimals = max(math.floor(math.log10(35.5 / half)), 0)
+    first, second, third = (
+        f"{round(value, decimals) + 0.0:,.{decimals}f}".replace("-", MINUS) for value in (mean, low, high)
+    )
+    return first, second, third
 
 
 def percent(share: float, signed: bool = False) -> str:

@@ -16,7 +16,7 @@ from ired.errors import UserError
 from ired.report import Picture, Section, render
 from ired.report.build import experiment_tables, shared_provenance
 from ired.report.render import flatten, tied
-from ired.report.tables import interval, p, real, share
+from ired.report.tables import interval, mean, p, real, share
 from synthetic_report import EXPERIMENTS, HEADLINE, build_report
 from synthetic_tables import make_tables
 
@@ -162,7 +162,10 @@ def test_building_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_cells() -> None:
     assert (real(0.0305).text, real(0.0305).sort) == ("0.0305", 0.0305)
     assert real(float("nan")).text == "–" and real(float("nan")).sort == ""
-    assert interval((0.1, 0.25)).text == "0.100 to 0.250"
+    assert (mean((0.1, 0.09, 0.11)).text, mean((0.1, 0.09, 0.11)).sort) == ("0.100", 0.1)
+    assert mean((0.1234, float("nan"), float("nan"))).text == "0.123"
+    assert interval((0.09, 0.11, 0.1)).text == "0.090 to 0.110" and interval((0.09, 0.11, 0.1)).sort == 0.09
+    assert interval((float("nan"), float("nan"), 0.1)).text == "–"
     assert share(-0.0087).text == "−0.870 %"
     assert (p(0.00001).text, p(0.018).text) == ("< 0.0001", "0.018")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ired.wording import metric_name, number, p_value, percent
+from ired.wording import metric_name, number, p_value, percent, with_interval
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,21 @@ def p(value: Any) -> Cell:
     return Cell(p_value(float(value)).removeprefix("p ").removeprefix("= "), float(value), "number")
 
 
+def mean(value: Any) -> Cell:
+    """A mean with the decimals that its interval supports."""
+    middle, low, high = value
+    if _missing(low) or _missing(high):
+        return real(middle)
+    return Cell(with_interval(float(middle), float(low), float(high))[0], float(middle), "number")
+
+
 def interval(value: Any) -> Cell:
-    """Two ends; sorted by the lower one."""
-    low, high = value
+    """Two ends with the decimals of their mean; sorted by the lower one."""
+    low, high, middle = value
     if _missing(low) or _missing(high):
         return Cell("\u2013", "", "number")
-    return Cell(f"{number(float(low))} to {number(float(high))}", float(low), "number wide")
+    _, first, last = with_interval(float(middle), float(low), float(high))
+    return Cell(f"{first} to {last}", float(low), "number wide")
 
 
 def verdict(value: Any) -> Cell:
@@ -115,15 +124,17 @@ def verdict(value: Any) -> Cell:
 
 SUMMARY: tuple[Column, ...] = (
     ("variant", "variant", text), ("metric", "metric", metric), ("seeds", "n", whole),
-    ("diverged", "n_diverged", whole), ("mean", "mean", real), ("95 % interval", "ci_low|ci_high", interval),
+    ("diverged", "n_diverged", whole), ("mean", "mean|ci_low|ci_high", mean),
+    ("95 % interval", "ci_low|ci_high|mean", interval),
     ("sd", "sd", real), ("evaluation variance", "evaluation_variance", real),
     ("seed variance", "seed_variance", real), ("minus affine", "distance_to_affine", real),
     ("multiply-adds per step", "madds_per_step", real), ("seconds per step", "seconds_per_step", real),
 )  # fmt: skip
 CONTRASTS: tuple[Column, ...] = (
     ("treatment", "treatment", text), ("against", "baseline", text), ("metric", "metric", metric),
-    ("verdict", "verdict", verdict), ("pairs", "n_pairs", whole), ("difference", "difference", real),
-    ("95 % interval", "ci_low|ci_high", interval), ("relative", "relative_difference", share),
+    ("verdict", "verdict", verdict), ("pairs", "n_pairs", whole),
+    ("difference", "difference|ci_low|ci_high", mean),
+    ("95 % interval", "ci_low|ci_high|difference", interval), ("relative", "relative_difference", share),
     ("p, Holm", "p_holm", p), ("p, TOST", "p_tost_holm", p), ("p, sign flip", "p_sign_flip", p),
     ("p, Welch", "p_welch", p), ("Hedges g", "hedges_g", real), ("d_z", "d_z", real),
     ("P(improvement)", "probability_of_improvement", real), ("margin", "margin", real),
@@ -131,9 +142,11 @@ CONTRASTS: tuple[Column, ...] = (
 )  # fmt: skip
 BUDGET: tuple[Column, ...] = (
     ("variant", "variant", text), ("seeds", "n", whole), ("equal compute at step", "step", whole),
-    ("mean", "mse_validation_mean", real), ("95 % interval", "ci_low|ci_high", interval),
-    ("equal steps at step", "equal_step", whole), ("mean at equal steps", "equal_step_mean", real),
-    ("95 % interval at equal steps", "equal_step_ci_low|equal_step_ci_high", interval),
+    ("mean", "mse_validation_mean|ci_low|ci_high", mean),
+    ("95 % interval", "ci_low|ci_high|mse_validation_mean", interval),
+    ("equal steps at step", "equal_step", whole),
+    ("mean at equal steps", "equal_step_mean|equal_step_ci_low|equal_step_ci_high", mean),
+    ("95 % interval at equal steps", "equal_step_ci_low|equal_step_ci_high|equal_step_mean", interval),
 )  # fmt: skip
 REFERENCE: tuple[Column, ...] = (
     ("predictor", "predictor", text), ("coefficients", "coefficients", whole), ("test set", "split", split),
