@@ -16,7 +16,12 @@ from scipy import stats
 from ired import columns
 from ired.statistics import nominate
 from synthetic_design import LADDER, PLAIN_MADDS, Design, N, members, random_stream
-from synthetic_diagnostics import make_conditioning, make_energy_profile, make_error_directions
+from synthetic_diagnostics import (
+    make_conditioning,
+    make_energy_profile,
+    make_error_directions,
+    make_error_sizes,
+)
 
 Tables = dict[str, pd.DataFrame]
 
@@ -34,6 +39,7 @@ def make_tables(design: Design | None = None) -> Tables:
         "conditioning": make_conditioning(design),
         "energy_profile": make_energy_profile(design),
         "error_directions": make_error_directions(design),
+        "error_sizes": make_error_sizes(design),
         "budget": make_budget(design),
         "nominations": make_nominations(runs),
         "published": make_published(),

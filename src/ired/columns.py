@@ -63,6 +63,11 @@ ERROR_DIRECTIONS: tuple[str, ...] = (
     "split", "direction", "error_share", "affine_error_share", "eigenvalue_median",
 )  # fmt: skip
 
+ERROR_SIZES: tuple[str, ...] = (
+    "split", "matrices", "quantile", "squared_error", "affine_squared_error", "carried_share",
+    "affine_carried_share",
+)  # fmt: skip
+
 RUN_KEYS: tuple[str, ...] = ("variant", "strategy", "seed")
 
 # Every metric is an error: lower is better. The split says whose affine line a metric is measured against;

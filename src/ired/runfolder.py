@@ -1,6 +1,6 @@
 """Reading one run folder, `{runs}/{variant}/seed{seed}/`, and refusing what cannot be trusted.
 
-A folder holds config.json, metrics.json, history.csv, provenance.json and three diagnostic tables. A diverged
+A folder holds config.json, metrics.json, history.csv, provenance.json and four diagnostic tables. A diverged
 run has no model to diagnose, so its diagnostic tables may be absent.
 """
 
@@ -23,6 +23,7 @@ DIAGNOSTICS: dict[str, tuple[str, ...]] = {
     "conditioning": columns.CONDITIONING,
     "energy_profile": columns.ENERGY_PROFILE,
     "error_directions": columns.ERROR_DIRECTIONS,
+    "error_sizes": columns.ERROR_SIZES,
 }
 Fingerprint = Callable[[dict[str, Any]], str]
 

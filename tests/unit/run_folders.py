@@ -48,6 +48,7 @@ def diagnostics() -> dict[str, pd.DataFrame]:
         ("conditioning", columns.CONDITIONING),
         ("energy_profile", columns.ENERGY_PROFILE),
         ("error_directions", columns.ERROR_DIRECTIONS),
+        ("error_sizes", columns.ERROR_SIZES),
     ):
         table = pd.DataFrame([[0.5] * len(expected)] * 2, columns=list(expected))
         for word, values in (("sample", ["positive", "negative"]), ("split", ["id", "ood"])):

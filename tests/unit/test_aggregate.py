@@ -42,6 +42,7 @@ def test_every_table_is_written_with_the_columns_of_its_contract(study: Path) ->
         ("conditioning", columns.RUN_KEYS + columns.CONDITIONING),
         ("energy_profile", columns.RUN_KEYS + columns.ENERGY_PROFILE),
         ("error_directions", columns.RUN_KEYS + columns.ERROR_DIRECTIONS),
+        ("error_sizes", columns.RUN_KEYS + columns.ERROR_SIZES),
     ):
         assert tuple(pd.read_csv(study / "out" / f"{name}.csv").columns) == expected, name
 
@@ -65,6 +66,7 @@ def test_every_column_is_in_the_documented_contract() -> None:
         ("conditioning.csv", columns.CONDITIONING),
         ("energy_profile.csv", columns.ENERGY_PROFILE),
         ("error_directions.csv", columns.ERROR_DIRECTIONS),
+        ("error_sizes.csv", columns.ERROR_SIZES),
     ):
         for column in expected:
             short = next((f"{base}_q10" for base in quantiles if column.startswith(f"{base}_q")), column)

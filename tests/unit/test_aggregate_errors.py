@@ -15,7 +15,7 @@ from ired.errors import UserError
 from ired.fingerprints import arm_fingerprint
 
 FILES = ("metrics.json", "config.json", "provenance.json", "history.csv")
-TABLES = ("conditioning.csv", "energy_profile.csv", "error_directions.csv")
+TABLES = ("conditioning.csv", "energy_profile.csv", "error_directions.csv", "error_sizes.csv")
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from ired.diagnostics.energy_profile import (
     path_statistics,
 )
 from ired.diagnostics.error_directions import error_direction_rows, error_shares
-from ired.diagnostics.run import Level, diagnose
+from ired.diagnostics.error_sizes import LEVELS, carried_share, error_size_rows
+from ired.diagnostics.run import OUTPUTS, Level, diagnose
 from ired.engine import Engine
 from ired.errors import UserError
 from ired.held_out import SPLITS, MatrixSet, write_split
@@ -149,6 +150,34 @@ def test_errors_along_eigenvectors() -> None:
     np.testing.assert_allclose(table["eigenvalue_median"], np.median(values, 0), rtol=1e-5)
 
 
+def test_carried_share_is_the_lorenz_curve() -> None:
+    levels = np.linspace(0, 1, 11)
+    np.testing.assert_allclose(carried_share(np.full(7, 0.3), levels), levels)
+    np.testing.assert_allclose(carried_share(np.eye(1, 10)[0], levels), [0] * 10 + [1])
+    exponential = np.random.default_rng(0).exponential(2.0, 200_000)
+    closed = levels + (1 - levels) * np.log(np.maximum(1 - levels, 1e-300))
+    np.testing.assert_allclose(carried_share(exponential, levels), closed, atol=0.005)
+
+
+def test_error_sizes_are_quantiles_over_matrices() -> None:
+    condition, solution = (x[0] for x in draw_pairs(Streams([0], step=0), 101, Problem(n=N), 0.5))
+    matrices = MatrixSet(condition, solution)
+    affine = next(p for p in predictors(eigenvalues(matrices)) if p.name == "affine")
+    # One element of matrix i is wrong by sqrt(i), so that its error per element is i / n^2: 0, 1, ..., 100.
+    wrong = torch.zeros(101, N * N, dtype=torch.float64)
+    wrong[:, 5] = torch.randperm(101, generator=generator()).double().sqrt()
+    table = error_size_rows("ood", matrices, solution.double() + wrong, affine)
+    np.testing.assert_allclose(table["quantile"], LEVELS)
+    np.testing.assert_allclose(table["squared_error"], 100 * LEVELS / N**2, atol=1e-12)
+    half = table.set_index("quantile")["carried_share"].loc[0.5]  # 0 + ... + 49 and half of the next, of 5050
+    assert half == pytest.approx((49 * 50 / 2 + 25) / 5050)
+    values, vectors = torch.linalg.eigh(condition.double().unflatten(-1, (N, N)))
+    estimate = torch.from_numpy(affine.apply(values.numpy()))
+    table = error_size_rows("id", matrices, ((vectors * estimate[:, None]) @ vectors.mT).flatten(-2), affine)
+    np.testing.assert_allclose(table["squared_error"], table["affine_squared_error"], rtol=1e-3)
+    np.testing.assert_allclose(table["carried_share"], table["affine_carried_share"], atol=1e-4)
+
+
 @pytest.mark.parametrize("fraction", [1.0, 0.5])
 def test_a_level_is_diagnosed_alike_whatever_was_diagnosed_before(fraction: float) -> None:
     """Chains that replay kept from an earlier snapshot would come back here under other matrices."""
@@ -191,7 +220,10 @@ def test_tables_of_a_run_are_complete_and_reproducible(finished: tuple[Path, Pat
     assert table.groupby("sample").size().to_dict() == {"negative": 30, "positive": 30}
     directions = pd.read_csv(tmp_path / "a" / "error_directions.csv")
     assert directions.groupby("split")["error_share"].sum().tolist() == pytest.approx([1, 1])
-    for name in ("conditioning.csv", "energy_profile.csv", "error_directions.csv"):
+    sizes = pd.read_csv(tmp_path / "a" / "error_sizes.csv")
+    assert sizes.groupby("split")["carried_share"].max().tolist() == [1, 1]
+    assert (sizes["matrices"] == 50).all() and sizes.notna().all().all()
+    for name in OUTPUTS:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 

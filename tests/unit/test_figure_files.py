@@ -113,7 +113,7 @@ def test_an_experiment_gets_the_figures_it_has_something_to_show_for() -> None:
     ]
     # Without negatives there is nothing to diagnose, without contrasts nothing to subtract.
     plain = figures_of(ExperimentDesign((none, DesignArm("none_early")), ()))
-    assert plain == ["strategy_comparison", "learning_curves", "error_directions"]
+    assert plain == ["strategy_comparison", "learning_curves", "error_directions", "error_sizes"]
 
 
 def test_every_experiment_opens_with_a_figure_of_its_result(repository: Path) -> None:

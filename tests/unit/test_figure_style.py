@@ -35,7 +35,7 @@ def study() -> Tables:
 
 def test_a_strategy_has_one_colour_in_every_figure() -> None:
     tables = make_tables()
-    for name in ("strategy_comparison", "budget", "learning_curves", "hardness_benefit", "error_directions"):
+    for name in ("strategy_comparison", "budget", "learning_curves", "hardness_benefit", "error_sizes"):
         figure = draw(name, tables)
         used = {line.get_color() for gid in ("seeds", "curve", "mean") for line in artists(figure, gid)}
         used |= {line.get_markerfacecolor() for line in artists(figure, "mean")}

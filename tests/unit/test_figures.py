@@ -52,7 +52,7 @@ def study() -> Tables:
 def test_synthetic_tables_keep_to_the_contract(study: Tables) -> None:
     for name in ("runs", "summary", "contrasts", "learning_curves", "budget"):
         assert tuple(study[name].columns) == getattr(columns, name.upper()), name
-    for name in ("conditioning", "energy_profile", "error_directions"):
+    for name in ("conditioning", "energy_profile", "error_directions", "error_sizes"):
         assert tuple(study[name].columns) == columns.RUN_KEYS + getattr(columns, name.upper()), name
 
 

@@ -1,8 +1,8 @@
-# Needs: one finished run and the held-out sets. Makes: three small tables beside the run.
+# Needs: one finished run and the held-out sets. Makes: four small tables beside the run.
 
 
 rule diagnose:
-    """Conditioning, energy profile and error directions of one trained run."""
+    """Conditioning, energy profile, directions and sizes of the errors of one trained run."""
     input:
         metrics=f"{RUN}/metrics.json",  # written last of a run's files, so the others are there
         sets=f"{DATA}/validation.npz",
@@ -10,6 +10,7 @@ rule diagnose:
         conditioning=f"{RUN}/conditioning.csv",
         energy_profile=f"{RUN}/energy_profile.csv",
         error_directions=f"{RUN}/error_directions.csv",
+        error_sizes=f"{RUN}/error_sizes.csv",
     log:
         "results/{scale}/logs/diagnose/{variant}/seed{seed}.log",
     benchmark:

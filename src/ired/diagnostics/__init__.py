@@ -1,1 +1,1 @@
-"""What negatives and energies look like: one trained run in, three small tables out."""
+"""What negatives and energies look like: one trained run in, four small tables out."""

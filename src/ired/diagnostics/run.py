@@ -1,4 +1,4 @@
-"""The diagnostics of one run: its published folder and the held-out sets in, three tables out."""
+"""The diagnostics of one run: its published folder and the held-out sets in, four tables out."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ired.diagnostics.energy_profile import (
     path_statistics,
 )
 from ired.diagnostics.error_directions import error_direction_rows
+from ired.diagnostics.error_sizes import error_size_rows
 from ired.energy import BoundEnergy
 from ired.engine import Engine
 from ired.errors import UserError
@@ -34,6 +35,7 @@ OUTPUTS = {
     "conditioning.csv": columns.CONDITIONING,
     "energy_profile.csv": columns.ENERGY_PROFILE,
     "error_directions.csv": columns.ERROR_DIRECTIONS,
+    "error_sizes.csv": columns.ERROR_SIZES,
 }
 
 
@@ -61,7 +63,7 @@ def read_snapshots(run_dir: Path) -> dict[int, Tensor]:
 
 
 def diagnose(run_dir: Path, data: Path, matrices: int, out_dir: Path, device: str = "cpu") -> None:
-    """Write the three tables of a run, on the first `matrices` matrices of the validation and test sets."""
+    """Write the four tables of a run, on the first `matrices` matrices of the validation and test sets."""
     config, metrics = read_run(run_dir)
     tables = {name: pd.DataFrame(columns=list(expected)) for name, expected in OUTPUTS.items()}
     if metrics["status"] == "finished":
@@ -76,7 +78,7 @@ def diagnose(run_dir: Path, data: Path, matrices: int, out_dir: Path, device: st
                 profile_rows.append(key | rows["profile"])
         tables["conditioning.csv"] = pd.DataFrame(conditioning_rows)
         tables["energy_profile.csv"] = pd.DataFrame(profile_rows)
-        tables["error_directions.csv"] = error_directions(run_dir, data, engine, matrices)
+        tables |= errors(run_dir, data, engine, matrices)
     for name, expected in OUTPUTS.items():
         # Columns that do not apply (nothing is mined without a contrast) are there and empty.
         write_text(out_dir / name, tables[name].reindex(columns=expected).to_csv(index=False))
@@ -148,8 +150,8 @@ class Level:
         return first[0], torch.zeros_like(first[0]) if second is None else second[0]
 
 
-def error_directions(run_dir: Path, data: Path, engine: Engine, matrices: int) -> pd.DataFrame:
-    """error_directions.csv of a run: the reported weights' answers on both test sets."""
+def errors(run_dir: Path, data: Path, engine: Engine, matrices: int) -> dict[str, pd.DataFrame]:
+    """error_directions.csv and error_sizes.csv of a run: the reported weights' answers on both test sets."""
     config = engine.config
     affine = next(
         p for p in predictors(eigenvalues(read_split(data / "fit.npz", config.problem))) if p.name == "affine"
@@ -158,13 +160,14 @@ def error_directions(run_dir: Path, data: Path, engine: Engine, matrices: int) -
         name: value[None].to(engine.device)
         for name, value in load_file(run_dir / "model.safetensors").items()
     }
-    frames = []
+    directions, sizes = [], []
     for split in ("id", "ood"):
         chosen = _first(read_split(data / f"test_{split}.npz", config.problem), matrices)
         chunks = engine.solver.answers(weights, chosen)
         answer = torch.cat([chunk[0].cpu() for _, _, chunk in chunks])
-        frames.append(error_direction_rows(split, chosen, answer, affine))
-    return pd.concat(frames)
+        directions.append(error_direction_rows(split, chosen, answer, affine))
+        sizes.append(error_size_rows(split, chosen, answer, affine))
+    return {"error_directions.csv": pd.concat(directions), "error_sizes.csv": pd.concat(sizes)}
 
 
 def _first(matrices: MatrixSet, count: int) -> MatrixSet:

@@ -80,8 +80,12 @@ SPECS = (
         ("conditioning",), lambda d: d.has_negatives,
     ),
     FigureSpec(
-        "error_directions", "Where the error points", "gradients",
+        "error_directions", "Where the error points", "errors",
         ("error_directions",), _always,
+    ),
+    FigureSpec(
+        "error_sizes", "How the error is spread over matrices", "errors",
+        ("error_sizes",), _always,
     ),
     FigureSpec(
         "energy_gap", "Energy gap and misranked negatives", "diagnostics",

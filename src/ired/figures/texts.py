@@ -33,6 +33,9 @@ _CAPTIONS = {
         over seeds; {seeds}.{diverged} Columns share their scale. No test is made.""",
     "error_directions": f"""Top: share of the squared test error along each eigenvector of the input matrix.
         Bottom: the same minus the share of the affine predictor. {BANDS}""",
+    "error_sizes": f"""Top: quantiles of the squared error per element over {{size_matrices}} fixed test
+        matrices (log). Bottom: the share of the whole squared error in the matrices up to there (Lorenz
+        curve). Dashed: the affine predictor. {BANDS}""",
     "energy_gap": f"""Left: median of E(y⁻) − E(y⁺); above zero the model ranks the positive first. Each row
         has its own scale; the wide band is 10 to 90 % of {{profile_matrices}} matrices at the end of
         training. Right: share of matrices ranked the wrong way. {BANDS}""",
