@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ired.figures.output import read_table
-from ired.wording import number, percent
+from ired.wording import percent, with_interval
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,8 @@ def rows_of(page: str, experiment: str) -> list[list[str]]:
 def expected_rows(summary: pd.DataFrame, contrasts: pd.DataFrame) -> list[list[str]]:
     rows = []
     for arm in summary.to_dict("records"):
-        mean = f"{number(arm['mean'])} [{number(arm['ci_low'])}, {number(arm['ci_high'])}]"
-        shown = mean if arm["n"] else "diverged"
+        mean, low, high = with_interval(arm["mean"], arm["ci_low"], arm["ci_high"])
+        shown = f"{mean} [{low}, {high}]" if arm["n"] else "diverged"
         against = contrasts[contrasts["treatment"] == arm["variant"]].to_dict("records")
         for row in against or [None]:
             change = percent(row["relative_difference"], signed=True) if row and row["n_pairs"] else ""

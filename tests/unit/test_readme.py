@@ -1,0 +1,95 @@
+"""What the README quotes is what the shipped tables hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from ired.figures.output import read_table
+from ired.study import ResolvedStudy
+from ired.wording import metric_name, number, percent, with_interval
+
+METRICS = ("mse_id", "mse_ood")
+
+
+@pytest.fixture(scope="module")
+def sections() -> dict[str, str]:
+    """Heading -> text, lines joined."""
+    page = (Path(__file__).parents[2] / "README.md").read_text()
+    return {part.split("\n")[0]: part for part in page.split("\n## ")}
+
+
+def tables(scale: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """runs and summary of `strategies`, and the affine line by test set."""
+    folder = Path(__file__).parents[2] / "results/shipped" / scale / "tables"
+    reference = read_table(folder / "reference.csv")
+    affine = reference[reference["predictor"] == "affine"].set_index("split")["mse"]
+    return *(read_table(folder / "strategies" / f"{name}.csv") for name in ("runs", "summary")), affine
+
+
+def rows_of(section: str) -> dict[str, list[str]]:
+    """A section's table: first cell -> the others, without emphasis."""
+    lines = [line.replace("*", "") for line in section.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {first: others for first, *others in cells}
+
+
+def agrees(text: str, value: float) -> bool:
+    """Whether `text` is `value`, rounded to the decimals that it shows."""
+    decimals = len(text.partition(".")[2])
+    return f"{value:.{decimals}f}" == text
+
+
+def test_the_main_table(sections: dict[str, str]) -> None:
+    _, summary, affine = tables("laptop")
+    rows = rows_of(sections["The main result"])
+    assert set(rows) == {"variant", "affine line", *summary["variant"]}
+    for variant, measured in summary.groupby("variant"):
+        by_metric = measured.set_index("metric")
+        for cell, metric in zip(rows[str(variant)], METRICS, strict=True):
+            mean, low, high = with_interval(*by_metric.loc[metric, ["mean", "ci_low", "ci_high"]])
+            assert cell == f"{mean} [{low}, {high}]"
+    assert all(agrees(cell, affine[s]) for cell, s in zip(rows["affine line"], ("id", "ood"), strict=True))
+
+
+def test_the_main_sentence(sections: dict[str, str]) -> None:
+    quote = " ".join(line[2:] for line in sections["The main result"].splitlines() if line.startswith("> "))
+    folder = Path(__file__).parents[2] / "results/shipped/laptop/tables/strategies"
+    contrasts, budget = (read_table(folder / f"{name}.csv") for name in ("contrasts", "budget"))
+    first = contrasts[contrasts["primary"]].set_index("metric").loc["mse_id"]
+    assert first["verdict"] == "undecided" and first["n_pairs"] == 5
+    assert f"{percent(first['relative_difference'], signed=True)} (95 % interval" in quote
+    for end in ("ci_low", "ci_high"):
+        assert percent(first[end] / first["baseline_mean"], signed=True) in quote
+    detectable = 100 * first["minimum_detectable_effect"] / first["baseline_mean"]
+    shown = re.search(r"true difference of ([\d.]+) % or more", quote)
+    assert shown and agrees(shown[1], detectable)
+    rows = budget.set_index("variant")
+    reached = {v: number(rows.loc[v, "mse_validation_mean"]) for v in ("adversarial", "none")}
+    assert f"reaches a {metric_name('mse_validation')} of {reached['adversarial']}" in quote
+    assert f"in {rows.loc['adversarial', 'step']:,.0f} steps, none reaches {reached['none']}" in quote
+
+
+def test_the_published_size(sections: dict[str, str]) -> None:
+    runs, summary, affine = tables("workstation")
+    section = sections["At the published size"]
+    rows = rows_of(section)
+    assert set(rows) == {"variant", "affine line", *summary["variant"]}
+    for variant, mine in runs.groupby("variant"):
+        seeds, mean, far = rows[str(variant)]
+        values = mine.sort_values("seed")["mse_id"]
+        assert all(agrees(text, v) for text, v in zip(seeds.split(", "), values, strict=True)), variant
+        assert agrees(mean, values.mean()) and agrees(far, mine["mse_ood"].mean()), variant
+    assert agrees(rows["affine line"][1], affine["id"]) and agrees(rows["affine line"][2], affine["ood"])
+
+    study = ResolvedStudy(yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text()))
+    here, published = (study.run_config(scale, "none", 0).training for scale in ("workstation", "paper"))
+    share = here.steps * here.batch_size / (published.steps * published.batch_size)
+    text = " ".join(section.split())
+    assert f"{here.steps:,} steps of batch {here.batch_size}, {100 * share:g} % of the published" in text
+    assert f"{published.steps:,} x {published.batch_size:,}" in text
+    assert (runs["steps"] == here.steps).all()
