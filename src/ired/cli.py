@@ -131,7 +131,7 @@ def diagnose(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Conditioning, energy profile and error directions of one trained run."""
+    """Conditioning, energy profile, directions and sizes of the errors of one trained run."""
     from ired.diagnostics.run import diagnose as run_diagnostics
     from ired.training import pick_device, use_threads
 

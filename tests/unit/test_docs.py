@@ -14,11 +14,15 @@ import yaml
 from leaves import leaves
 
 from ired.config import RunConfig
+from ired.energy import EquivariantNetwork
+from ired.study_settings import Experiment, Scale, Study
 
 SCRIPT = """
 import json, sys
 import torch
 from ired.config import RunConfig
+from ired.energy import EquivariantNetwork
+from ired.study_settings import Experiment, Scale, Study
 from ired.engine import Engine
 from ired.errors import UserError
 
@@ -93,21 +97,37 @@ def test_the_example_strategy_is_one_file_and_one_registry_line(repository: Path
     assert "unknown key 'negatives.lagrest'" in result["refused"] and "'largest'" in result["refused"]
 
 
-def test_every_key_in_the_table_of_parameters_exists(repository: Path) -> None:
+def every_key() -> set[str]:
+    """The keys of a run, and those of config.yaml around it."""
+    keys = {re.sub(r"\[\w+\]|\.\d+$", "", leaf) for leaf in leaves(RunConfig)} | set(leaves(Study))
+    keys |= {f"scales.*.{leaf}" for leaf in leaves(Scale)}
+    keys |= {f"experiments.*.{leaf}" for leaf in leaves(Experiment)}
+    # A part of a mixture is a strategy with its own keys; a run's seed comes from around it.
+    return {key for key in keys if not re.match(r"negatives\.(first|second)\.|seed$", key)}
+
+
+def test_every_key_is_explained_and_every_explained_key_exists(repository: Path) -> None:
     """And every name of the record's list has a row."""
     page = (repository / "docs/parameters.md").read_text()
-    valid = {re.sub(r"\[\w+\]", "", leaf) for leaf in leaves(RunConfig)}
-    valid |= {leaf.rpartition(".")[0] for leaf in valid}
+    valid = every_key() | {"optimiser.ema"}
+    sections = {
+        "scales",
+        "experiments",
+        "experiments.*.sweep",
+        "contrast",
+        "contrast.regulariser",
+        "early_stopping",
+    }
     rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|", page, re.MULTILINE)
     assert len(rows) == 22
-    assert not [key for _, key in rows if key not in valid]
     second = page[page.index("## What the record did not have") :]
     named = [
         key
         for cell in re.findall(r"^\| (`.*?`) \|", second, re.MULTILINE)
-        for key in re.findall(r"`([\w.]+)`", cell)
+        for key in re.findall(r"`([\w.*]+)`", cell)
     ]
-    assert named and not [key for key in named if key not in valid]
+    named += [key for _, key in rows]
+    assert set(named) | sections == valid | sections
 
 
 def test_defaults_in_the_table_of_parameters_are_the_defaults(repository: Path) -> None:
@@ -125,6 +145,29 @@ def test_defaults_in_the_table_of_parameters_are_the_defaults(repository: Path) 
             classes = {"negatives.replay": [Replay], "contrast": [Contrast]}.get(section, [])
         defaults = dict.fromkeys(str(c.model_fields[name].default) for c in classes)
         assert not classes or ", ".join(defaults).replace("None", "null") == shown, key
+
+
+def test_defaults_of_the_other_keys_are_the_defaults(repository: Path) -> None:
+    page = (repository / "docs/parameters.md").read_text()
+    section = page.split("## The other keys of a run")[1].split("\n## ")[0]
+    least = {"protocol": 1, "seed": 0, "problem": {"n": 3}, "network": {"kind": "mlp"}, "early_stopping": {}}
+    least |= {"negatives": {"strategy": "none"}, "training": {"steps": 1, "batch_size": 1}}
+    defaults = RunConfig.model_validate(least).model_dump(mode="json")
+    defaults["network"] |= EquivariantNetwork().model_dump(exclude={"kind"})
+    rows = re.findall(r"^\| (`.*?`) \| ([^|]+?) \|", section, re.MULTILINE)
+    checked = 0
+    for names, shown in rows:
+        keys = re.findall(r"`([\w.]+)`", names)
+        values = [shown] if shown.startswith("[") else shown.split(", ")
+        for key, text in zip(keys, values, strict=True):
+            found = defaults
+            for part in key.split("."):
+                found = found[part]
+            if text not in ("constant", "float32", "on"):
+                text = json.loads(text) if text != "2/3" else 2 / 3
+            assert found == text or (text == "on" and found is not None), key
+            checked += 1
+    assert checked == 29
 
 
 def test_every_row_of_the_ledger_names_a_test_that_exists(repository: Path) -> None:

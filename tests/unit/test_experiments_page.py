@@ -68,6 +68,7 @@ def test_what_separates_the_settings_that_help_is_as_the_page_says(repository: P
     assert sweeps.loc[helps, "relative_difference"].round(2).agg(["max", "min"]).tolist() == [-0.19, -0.30]
     cosine = means.loc[sweeps.index, "gradient_cosine"].round(2)
     assert cosine[helps].agg(["max", "min"]).tolist() == [-0.45, -0.71]
+    assert means.loc[["cd_full", "random"], "gradient_cosine"].round(2).tolist() == [-0.97, -0.38]
     assert cosine[~helps].agg(["max", "min"]).tolist() == [-0.11, -0.33]
     deep = means.loc[["adversarial_opt_steps=10", "adversarial_opt_steps=20"]]
     assert deep["false_negative_rate"].between(0.29, 0.32).all()

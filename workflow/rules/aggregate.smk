@@ -16,7 +16,7 @@ TABLES = [
 
 
 def last_files(wildcards):
-    """The file that `diagnose` writes last of every run: one for all, since 5,000 runs of eleven files are slow to plan."""
+    """The file that `diagnose` writes last of every run: one for all, since 5,000 runs of ten files are slow to plan."""
     runs = STUDY.runs(wildcards.scale, wildcards.experiment)
     return [f"{RUN}/error_sizes.csv".format(scale=wildcards.scale, variant=v, seed=s) for v, s in runs]
 

@@ -27,8 +27,11 @@ def verdict(difference: float, p_holm: float, p_tost_holm: float, alpha: float =
     return "equivalent" if within else "undecided"
 
 
-def contrast_sentence(row: Mapping[str, Any], alpha: float = 0.05) -> str:
-    """The sentence of one row of contrasts.csv, whose `verdict` and the columns it rests on are filled in."""
+def contrast_sentence(row: Mapping[str, Any], alpha: float = 0.05, adjusted: bool = True) -> str:
+    """The sentence of one row of contrasts.csv, whose `verdict` and the columns it rests on are filled in.
+
+    `adjusted`: whether the row is one of a family, so that its p-value is said to be adjusted.
+    """
     treatment, baseline = row["treatment"], row["baseline"]
     metric, pairs, difference = metric_name(row["metric"]), int(row["n_pairs"]), float(row["difference"])
     if not pairs:
@@ -38,15 +41,14 @@ def contrast_sentence(row: Mapping[str, Any], alpha: float = 0.05) -> str:
     change = f"{percent(row['relative_difference'], signed=True)}{_interval(row, alpha)}"
     means = f"{number(row['baseline_mean'] + difference)} against {number(row['baseline_mean'])}, {change}"
     holm, tost = p_value(row["p_holm"]), p_value(row["p_tost_holm"])
+    holm = f"Holm-adjusted {holm}" if adjusted else holm
     match row["verdict"]:
         case "better" | "worse" as word:
-            return (
-                f"{treatment} is {word} than {baseline} in {metric}: {means}; Holm-adjusted {holm}, {ends}."
-            )
+            return f"{treatment} is {word} than {baseline} in {metric}: {means}; {holm}, {ends}."
         case "better_within_margin" | "worse_within_margin" as word:
             return (
                 f"{treatment} is {word.split('_')[0]} than {baseline} in {metric}, "
-                f"but by less than {margin}: {means}; Holm-adjusted {holm}, equivalence {tost}, {ends}."
+                f"but by less than {margin}: {means}; {holm}, equivalence {tost}, {ends}."
             )
         case "equivalent" if row["p_tost"] == 0 and row["p_paired"] == 1:
             return (
@@ -64,15 +66,16 @@ def contrast_sentence(row: Mapping[str, Any], alpha: float = 0.05) -> str:
     )
 
 
-def nomination_sentence(row: Mapping[str, Any]) -> str:
-    """The sentence of a sweep's nominee: `sentence` of a contrast on fresh seeds, and how it was chosen."""
+def nomination_sentence(row: Mapping[str, Any], alpha: float = 0.05) -> str:
+    """The sentence of a sweep's nominee: how it was chosen, and its one contrast on fresh seeds."""
     value = row["level"]
     chosen = f"{value:g}" if isinstance(value, float) else value  # 2, not 2.0, where others have no level
     tuning, fresh = (row[name].split() for name in ("tuning_seeds", "fresh_seeds"))
     return (
         f"Of {count(int(row['levels']), 'level')}, {row['factor']} = {chosen} had the lowest "
         f"{metric_name(row['metric'])} on {_seeds(tuning)} ({number(row['tuning_mean'])}); "
-        f"judged on {_seeds(fresh)}, which had no say in that: {row['sentence']}"
+        f"judged on {_seeds(fresh)}, which had no say in that: "
+        f"{contrast_sentence(row, alpha, adjusted=False)}"
     )
 
 

@@ -65,7 +65,7 @@ def nominate(
         "fresh_seeds": " ".join(map(str, fresh)),
         "tuning_mean": means[nominee],
     }
-    row["sentence"] = nomination_sentence(row)
+    row["sentence"] = nomination_sentence(row, alpha)
     return pd.DataFrame([row], columns=list(columns.NOMINATIONS))
 
 
