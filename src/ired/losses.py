@@ -158,11 +158,15 @@ def contrast_loss(
     return (per_sample * kept).sum(1) / kept.sum(1).clamp(min=1)
 
 
+def contrast_logit(settings: Contrast, low: Tensor, high: Tensor, sigma: Tensor | float) -> Tensor:
+    """E+ - E-, or (E+ - E-)/sigma_t: the log density ratio of the denoising optimum E* is the energy
+    difference in units of sigma_t."""
+    return (low - high) / sigma if settings.logits == "energy_over_sigma" else low - high
+
+
 def sample_contrast(settings: Contrast, low: Tensor, high: Tensor, sigma: Tensor) -> Tensor:
     """The energy term of each sample from E(y+) = low and E(y-) = high, all (S, B)."""
-    # (E+ - E-)/sigma_t: the log density ratio of the denoising optimum E* is the energy difference in units
-    # of sigma_t.
-    logit = (low - high) / sigma if settings.logits == "energy_over_sigma" else low - high
+    logit = contrast_logit(settings, low, high, sigma)
     value = torch.nn.functional.softplus(logit) if settings.loss == "nce" else logit
     if settings.regulariser is None:
         return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from ired.diagnostics.energy_profile import (
     gradient_conflict,
     likelihood_statistics,
     path_statistics,
+    saturation_share,
 )
 from ired.diagnostics.error_directions import error_direction_rows, error_shares
 from ired.diagnostics.error_sizes import LEVELS, carried_share, error_size_rows
@@ -104,8 +106,8 @@ def test_gaps_and_false_negatives_on_the_denoising_optimum(t: int, size: float) 
 
 def test_saturation_is_where_the_softplus_no_longer_teaches() -> None:
     low = torch.zeros(4)
-    row = gap_statistics(low, torch.tensor([math.log(99) + 0.01, math.log(99) - 0.01, 50.0, -50.0]))
-    assert row["saturation_share"] == 0.5 and row["misranked_share"] == 0.25
+    high = torch.tensor([math.log(99) + 0.01, math.log(99) - 0.01, 50.0, -50.0])
+    assert saturation_share(low - high) == 0.5 and gap_statistics(low, high)["misranked_share"] == 0.25
 
 
 def test_diversity_of_known_clouds() -> None:
@@ -186,10 +188,30 @@ def test_a_level_is_diagnosed_alike_whatever_was_diagnosed_before(fraction: floa
     engine = Engine(tiny_config(negatives=mixed), (0,))
     engine.advance()
     held_out = MatrixSet(*(x[0] for x in draw_pairs(Streams([0], step=0), 40, Problem(n=3), 0.5)))
-    first, second = (Level(engine, engine.flat.detach().clone(), held_out, 4).rows() for _ in range(2))
+    first, second = (Level(engine, engine.flat.detach().clone(), held_out, 4, 1).rows() for _ in range(2))
     assert first == second
     fresh = Engine(engine.config, (0,))
-    assert Level(fresh, engine.flat.detach().clone(), held_out, 4).rows() == first
+    assert Level(fresh, engine.flat.detach().clone(), held_out, 4, 1).rows() == first
+
+
+def test_the_energy_term_is_diagnosed_as_it_is_trained() -> None:
+    """Its weight is that of the step, its saturation that of its own logit."""
+    held_out = MatrixSet(*(x[0] for x in draw_pairs(Streams([0], step=0), 40, Problem(n=3), 0.5)))
+
+    def profile(step: int, **contrast: Any) -> dict[str, Any]:
+        engine = Engine(tiny_config(contrast=contrast), (0,))
+        return Level(engine, 2 * engine.flat.detach().clone(), held_out, 0, step).rows()["profile"]
+
+    warming = {"loss": "nce", "weight": {"warmup_steps": 10, "max_weight": 0.5}}
+    full = profile(20, loss="nce", weight=0.5)["gradient_norm_ratio"]
+    assert profile(20, **warming)["gradient_norm_ratio"] == pytest.approx(full)
+    assert profile(5, **warming)["gradient_norm_ratio"] == pytest.approx(full / 2)
+    plain, scaled = (
+        profile(20, loss="nce", weight=0.5, logits=logits)["saturation_share"]
+        for logits in ("energy", "energy_over_sigma")
+    )
+    assert 0 < plain < scaled < 1  # sigma is below 1, so the scaled logits are larger
+    assert "saturation_share" not in profile(20, loss="cd", weight=0.5)
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,13 @@ def gap_statistics(low: Tensor, high: Tensor) -> dict[str, float]:
     row = {"energy_positive": low.double().mean().item(), "energy_negative": high.double().mean().item()}
     row |= {"gap_mean": gap.mean().item(), "gap_sd": gap.std().item()} | quantiles("gap", gap)
     row["misranked_share"] = (gap < 0).double().mean().item()
-    # softplus(E+ - E-) has slope sigmoid(-gap): where that vanishes, the negative teaches nothing.
-    row["saturation_share"] = (torch.sigmoid(-gap) < SATURATED_SLOPE).double().mean().item()
     return row
+
+
+def saturation_share(logit: Tensor) -> float:
+    """Share of samples at which softplus(logit) has a slope below 0.01: such a negative teaches nothing.
+    (N,)"""
+    return (torch.sigmoid(logit.double()) < SATURATED_SLOPE).double().mean().item()
 
 
 def likelihood_statistics(

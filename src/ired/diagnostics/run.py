@@ -19,6 +19,7 @@ from ired.diagnostics.energy_profile import (
     gradient_conflict,
     likelihood_statistics,
     path_statistics,
+    saturation_share,
 )
 from ired.diagnostics.error_directions import error_direction_rows
 from ired.diagnostics.error_sizes import error_size_rows
@@ -27,7 +28,7 @@ from ired.engine import Engine
 from ired.errors import UserError
 from ired.files import read_json, write_text
 from ired.held_out import MatrixSet, read_split
-from ired.losses import contrast_loss, denoising_loss
+from ired.losses import contrast_logit, contrast_loss, denoising_loss
 from ired.negatives import Positives, Proposal
 from ired.reference import eigenvalues, predictors
 
@@ -73,7 +74,7 @@ def diagnose(run_dir: Path, data: Path, matrices: int, out_dir: Path, device: st
         for step, flat in read_snapshots(run_dir).items():
             key = {"phase": step / config.training.steps, "step": step}
             for t in range(engine.descender.schedule.levels):
-                rows = Level(engine, flat[None].to(device), held_out, t).rows()
+                rows = Level(engine, flat[None].to(device), held_out, t, step).rows()
                 conditioning_rows += [key | row for row in rows["conditioning"]]
                 profile_rows.append(key | rows["profile"])
         tables["conditioning.csv"] = pd.DataFrame(conditioning_rows)
@@ -85,11 +86,11 @@ def diagnose(run_dir: Path, data: Path, matrices: int, out_dir: Path, device: st
 
 
 class Level:
-    """One snapshot of the weights at one noise level, on fixed matrices with noise that is equal for every
-    variant and seed."""
+    """One snapshot of the weights, that of `step`, at one noise level: on fixed matrices with noise that is
+    equal for every variant at equal seed."""
 
-    def __init__(self, engine: Engine, flat: Tensor, matrices: MatrixSet, t: int) -> None:
-        self.engine, self.t = engine, t
+    def __init__(self, engine: Engine, flat: Tensor, matrices: MatrixSet, t: int, step: int) -> None:
+        self.engine, self.t, self.step = engine, t, step
         self.flat = flat.requires_grad_(engine.config.contrast is not None)
         condition, solution = (
             matrices.condition[None].to(engine.device),
@@ -131,6 +132,9 @@ class Level:
         with torch.no_grad():
             low, high = self.energy.energy(positive)[0], self.energy.energy(negative)[0]
         row: dict[str, Any] = gap_statistics(low.cpu(), high.cpu())
+        contrast = self.engine.config.contrast
+        if contrast is not None and contrast.loss == "nce":  # E+ - E- itself has the same slope everywhere
+            row["saturation_share"] = saturation_share(contrast_logit(contrast, low, high, self.sigma).cpu())
         row |= likelihood_statistics(self.root * self.batch.solution[0], positive[0], negative[0], self.sigma)
         row |= path_statistics(proposal.descent)
         row |= diversity_statistics(negative[0])
@@ -144,7 +148,7 @@ class Level:
         term = contrast_loss(
             config.contrast, self.energy, self.batch, proposal, self.engine.descender.schedule
         ).sum()
-        weighted = config.contrast.weight_at(config.training.steps) * term
+        weighted = config.contrast.weight_at(self.step) * term
         first = torch.autograd.grad(denoise, self.flat, retain_graph=True)[0]
         second = torch.autograd.grad(weighted, self.flat, retain_graph=True, allow_unused=True)[0]
         return first[0], torch.zeros_like(first[0]) if second is None else second[0]
