@@ -24,7 +24,9 @@ KEPT = 2
 def save_checkpoint(
     folder: Path, identity: str, step: int, tensors: dict[str, Tensor], record: dict[str, Any]
 ) -> Path:
-    """Write a checkpoint and drop those older than the last two.
+    """Write a checkpoint; keep it and the one before, and drop all others.
+
+    One of a later step is none that this run can have gone on from: it was refused.
 
     Args:
         identity: what a resumed run must agree on (the fingerprints of the pack).
@@ -46,9 +48,12 @@ def save_checkpoint(
         "record": record,
     }
     write_json(target.with_suffix(".json"), manifest)
-    for manifest_path in _manifests(folder)[KEPT:]:
-        manifest_path.unlink()
-        manifest_path.with_suffix(".safetensors").unlink(missing_ok=True)
+    manifests = _manifests(folder)
+    kept = manifests[manifests.index(target.with_suffix(".json")) :][:KEPT]
+    for manifest_path in manifests:
+        if manifest_path not in kept:
+            manifest_path.unlink()
+            manifest_path.with_suffix(".safetensors").unlink(missing_ok=True)
     return target
 
 

@@ -87,6 +87,18 @@ def test_torn_and_foreign_checkpoints_are_refused_and_the_one_before_is_used(
     assert "refusing checkpoint step000000015" in said and "torn" in said and "resumed at step 10" in said
     assert resumed == contents(run(config, sets, tmp_path / "whole"))
 
+    # Both torn: the run begins anew, and its early checkpoints must not fall to those of later steps.
+    with pytest.raises(Interrupted):
+        run(config, sets, tmp_path / "torn", StopAt(15), checkpoint_steps=5)
+    folder = seed_folder(tmp_path / "torn" / "state", config) / "checkpoints"
+    for path in folder.glob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(Interrupted):
+        run(config, sets, tmp_path / "torn", StopAt(3), checkpoint_steps=1)
+    kept = sorted(p.name for p in folder.glob("*.json"))
+    assert kept == ["step000000002.json", "step000000003.json"]
+    assert contents(run(config, sets, tmp_path / "torn")) == resumed
+
     other = tiny_config(seed=8)
     with pytest.raises(Interrupted):
         run(config, sets, tmp_path / "x", StopAt(6))
