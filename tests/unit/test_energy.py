@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.special import erf, expit
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from factories import generator
 from ired.energy import NETWORKS, EnergyNetwork, EquivariantNetwork, MlpNetwork, WeightLayout, build_network
@@ -199,6 +200,20 @@ def test_layout_round_trip() -> None:
     back = layout.unflatten(layout.flatten(weights)[None])
     assert layout.parameters == sum(v.numel() for v in weights.values())
     assert all(torch.equal(back[name][0], value) for name, value in weights.items())
+
+
+def test_counted_multiply_adds_of_the_equivariant_network() -> None:
+    """Against the library's own counter, which counts two operations for a multiply-add."""
+    network, weights, condition, y, t = problem("equivariant", 1, 1)
+    prepared = network.prepare(weights, condition, t)
+    modulation = 2 * (2 * 3 * 16)  # gains and shifts of two blocks from 16 time features: vectors, not maps
+    with FlopCounterMode(display=False) as counter:
+        prepared.energy(y)
+    energy, gradient = network.multiply_adds()
+    assert counter.get_total_flops() / 2 - modulation == energy
+    with FlopCounterMode(display=False) as counter:
+        prepared.energy_and_gradient(y)
+    assert counter.get_total_flops() / 2 - modulation == energy + gradient
 
 
 def test_counted_multiply_adds_of_the_mlp() -> None:

@@ -73,12 +73,12 @@ class EquivariantEnergy:
         )
 
     def multiply_adds(self) -> tuple[int, int]:
-        """Matrix products of one sample's energy; the gradient by reverse differentiation costs twice
-        that."""
-        c, n = self.settings.channels, self.n
-        block = 5 * c * c * n * n + c * n**3
-        energy = self.settings.blocks * block + (_INPUTS + 1) * c * n * n + 2 * n**3
-        return energy, 2 * energy
+        """Matrix products of one sample's energy, and those that reverse differentiation by y adds: one for a
+        mix, whose weights are constants, two for a product of two maps, one each for A y and y A."""
+        c, n, blocks = self.settings.channels, self.n, self.settings.blocks
+        mixes = blocks * 5 * c * c * n * n + (_INPUTS + 1) * c * n * n
+        products, inputs = blocks * c * n**3, 2 * n**3
+        return mixes + products + inputs, mixes + 2 * products + inputs
 
 
 class PreparedEquivariant:
