@@ -104,10 +104,13 @@ def write_results(
         weights = {
             name: value[index].contiguous() for name, value in trainer.engine.layout.unflatten(flat).items()
         }
-        snapshots = {
-            f"step{step}": value[index].cpu().contiguous() for step, value in trainer.snapshots.items()
-        }
         record = trainer.records[index]
+        last = record.stopped_at or trainer.engine.step  # others of its pack may have gone on
+        snapshots = {
+            f"step{step}": value[index].cpu().contiguous()
+            for step, value in trainer.snapshots.items()
+            if step <= last
+        }
         history = pd.DataFrame(
             record.history, columns=["step", "loss_denoise", "loss_contrast", "mse_validation"]
         )

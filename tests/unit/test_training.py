@@ -121,6 +121,22 @@ def test_a_pack_trains_its_seeds_as_they_train_alone(sets: Path, tmp_path: Path)
         assert all(torch.allclose(a[name], b[name], atol=1e-4) for name in a)
 
 
+def test_a_seed_that_stops_early_has_the_snapshots_it_has_alone(sets: Path, tmp_path: Path) -> None:
+    training = {"steps": 60, "validate_every": 5, "snapshots": [0.1, 0.2, 0.4, 0.8, 1.0]}
+    configs = [
+        tiny_config(seed=s, early_stopping={"patience": 5}, training=training, optimiser__learning_rate=0.003)
+        for s in range(4)
+    ]
+    dirs = [tmp_path / "packed" / str(c.seed) for c in configs]
+    train_and_publish(configs, dirs, Execution(sets, tmp_path / "state"), Stopper())
+    steps = [json.loads((folder / "metrics.json").read_text())["steps"] for folder in dirs]
+    assert len(set(steps)) > 1, steps
+    for config, folder in zip(configs, dirs, strict=True):
+        alone = run(config, sets, tmp_path / "alone")
+        packed, single = (set(load_file(d / "snapshots.safetensors")) for d in (folder, alone))
+        assert packed == single
+
+
 def test_a_diverging_seed_is_a_result_and_leaves_its_pack_alone() -> None:
     healthy, sick = Engine(tiny_config(), (0, 1)), Engine(tiny_config(), (0, 1))
     with torch.no_grad():
