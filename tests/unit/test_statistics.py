@@ -159,12 +159,13 @@ def test_an_untested_contrast_still_counts_in_the_family() -> None:
     assert st.holm([0.01, math.nan, 0.02]) == pytest.approx([0.03, math.nan, 0.04], nan_ok=True)
 
 
-@pytest.mark.parametrize("n", [3, 5, 10])
-def test_minimum_detectable_effect_has_eighty_percent_power(n: int) -> None:
+@pytest.mark.parametrize("alpha", [0.05, 0.005])
+@pytest.mark.parametrize("n", [2, 4, 5, 10])
+def test_minimum_detectable_effect_has_eighty_percent_power(n: int, alpha: float) -> None:
     """Power integrated from the normal and chi distributions, without a noncentral t."""
     left = RNG.normal(0, 1, n)
-    effect = st.minimum_detectable_effect(left, np.zeros(n)) / left.std(ddof=1)
-    critical = stats.t.ppf(0.975, n - 1)
+    effect = st.minimum_detectable_effect(left, np.zeros(n), alpha) / left.std(ddof=1)
+    critical = stats.t.isf(alpha / 2, n - 1)
 
     def detected(chi: float) -> float:
         bound = critical * chi / math.sqrt(n - 1)

@@ -15,10 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.stats.meta_analysis import effectsize_smd
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from ired.statistics.samples import UNKNOWN, Interval, Values, is_constant, mean, sd, t_interval
@@ -82,11 +81,20 @@ def tost_paired(treatment: Values, baseline: Values, margin: float) -> float:
 
 @lru_cache(maxsize=256)
 def _detectable_d(pairs: int, alpha: float, power: float) -> float:
-    """The standardised paired difference that a two-sided t-test finds with the given power."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = TTestPower().solve_power(effect_size=None, nobs=pairs, alpha=alpha, power=power)
-    return float(np.squeeze(found))
+    """The standardised paired difference that a two-sided t-test finds with the given power.
+
+    t squared is noncentral F with (1, pairs - 1) degrees of freedom and noncentrality pairs d^2. (The solver
+    of statsmodels stops short of the root for few pairs at a small alpha, where the noncentral t is NaN.)
+    """
+    critical = stats.f.isf(alpha, 1, pairs - 1)
+
+    def missing(d: float) -> float:
+        return power - float(stats.ncf.sf(critical, 1, pairs - 1, pairs * d**2))
+
+    enough = 1.0
+    while missing(enough) > 0:
+        enough *= 2
+    return float(optimize.brentq(missing, 0.0, enough, xtol=1e-9))
 
 
 def minimum_detectable_effect(
