@@ -158,7 +158,10 @@ def _mergeable(below: dict[str, Any], above: dict[str, Any]) -> bool:
 def with_value(settings: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
     """A copy with one dotted key set: with_value({}, "negatives.opt_steps", 3)."""
     head, _, rest = dotted.partition(".")
-    return merged(settings, {head: with_value(settings.get(head) or {}, rest, value) if rest else value})
+    below = settings.get(head)
+    # A number that stands for a whole section gives way to the section.
+    section = below if isinstance(below, dict) else {}
+    return merged(settings, {head: with_value(section, rest, value) if rest else value})
 
 
 def validated(model: type[BaseModel], values: Any, origin: str) -> Any:

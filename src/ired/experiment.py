@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class VariantSpec(BaseModel):
-    """One arm. `factor`, `level`: a sweep's key and this arm's value. `seeds` replaces the experiment's.
+    """One arm. `factor`, `level`: a sweep's key and this arm's value.
 
     fingerprint: of the configuration that its runs must have been made with, without their seed; None leaves
     it to each run's own files to agree.
@@ -19,7 +19,6 @@ class VariantSpec(BaseModel):
     variant: str
     factor: str | None = None
     level: bool | int | float | str | None = None
-    seeds: list[int] | None = None
     fingerprint: str | None = None
 
 
@@ -37,26 +36,19 @@ class ExperimentSpec(BaseModel):
     variants: Annotated[list[VariantSpec], Field(min_length=1)]
     comparisons: list[tuple[str, str]] = []
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     protocol: int
-
-    def seeds_of(self, variant: VariantSpec) -> list[int]:
-        """The seeds of one arm."""
-        return self.seeds if variant.seeds is None else variant.seeds
 
     def runs(self) -> list[tuple[VariantSpec, int]]:
         """Every run of the experiment, in the order of its tables."""
-        return [(variant, seed) for variant in self.variants for seed in self.seeds_of(variant)]
+        return [(variant, seed) for variant in self.variants for seed in self.seeds]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [variant.variant for variant in self.variants]
         if len(set(names)) < len(names):
             raise ValueError("a variant is listed twice")
-        for variant in self.variants:
-            seeds = self.seeds_of(variant)
-            if not seeds or len(set(seeds)) < len(seeds):
-                raise ValueError(f"variant {variant.variant!r} has no seed or one seed twice")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("no seed, or one seed twice")
         if len(set(self.comparisons)) < len(self.comparisons):
             raise ValueError("a comparison is listed twice, which would count twice in the family of tests")
         for treatment, baseline in self.comparisons:

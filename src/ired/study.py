@@ -10,6 +10,7 @@ from ired.config import RunConfig, merged, validated, with_value
 from ired.errors import UserError
 from ired.figures.design import Arm, Design
 from ired.figures.registry import FIGURES, figures_of
+from ired.study_checks import check_comparisons, check_references, check_variants
 from ired.study_settings import Experiment, Scale, Settings, Study, Sweep
 from ired.suggest import nearest
 
@@ -36,19 +37,16 @@ class ResolvedStudy:
         self.origin = origin
         for experiment in self.study.experiments.values():
             for name in experiment.figures or ():
-                self._check_name("figure", name, FIGURES)
-        self._check_name("scale", self.study.scale, self.study.scales)
-        self._sweep_variants = {
-            name: settings
-            for experiment in self.study.experiments.values()
-            for name, settings in self._expand(experiment).items()
-        }
-        self._check_references()
+                self.check_name("figure", name, FIGURES)
+        self.check_name("scale", self.study.scale, self.study.scales)
+        self._sweep_variants = self._swept()
+        check_references(self)
         self._templates: dict[tuple[str, str], RunConfig] = {}
         for scale in self.study.scales:
             for variant in self.variants:
                 self.run_config(scale, variant, 0)
-        self._check_arms()
+        check_variants(self)
+        check_comparisons(self)
 
     @property
     def variants(self) -> dict[str, Settings]:
@@ -57,7 +55,7 @@ class ResolvedStudy:
 
     def scale(self, name: str) -> Scale:
         """A scale's settings."""
-        self._check_name("scale", name, self.study.scales)
+        self.check_name("scale", name, self.study.scales)
         return self.study.scales[name]
 
     def run_config(self, scale: str, variant: str, seed: int) -> RunConfig:
@@ -65,7 +63,7 @@ class ResolvedStudy:
         of the variant."""
         key = (scale, variant)
         if key not in self._templates:
-            self._check_name("variant", variant, self.variants)
+            self.check_name("variant", variant, self.variants)
             size = self.scale(scale)
             of_variant = [self.variants[variant], size.variants.get(variant, {})]
             layers = merged(self.study.run, size.run, *of_variant)
@@ -80,7 +78,7 @@ class ResolvedStudy:
 
     def members(self, scale: str, experiment: str) -> list[Member]:
         """The variants of an experiment under their canonical names."""
-        self._check_name("experiment", experiment, self.study.experiments)
+        self.check_name("experiment", experiment, self.study.experiments)
         settings, names = self.study.experiments[experiment], self.canonical(scale)
         members = [Member(names[variant]) for variant in settings.variants]
         if settings.sweep:
@@ -96,16 +94,11 @@ class ResolvedStudy:
         if settings.comparisons:
             return [(names[treatment], names[baseline]) for treatment, baseline in settings.comparisons]
         variants = dict.fromkeys(member.variant for member in self.members(scale, experiment))
-        return self._against_baseline(list(variants))
-
-    def _against_baseline(self, variants: list[str]) -> list[tuple[str, str]]:
-        baseline = self.study.comparison.baseline
-        held = baseline in variants
-        return [(variant, baseline) for variant in variants if held and variant != baseline]
+        return _against(names[self.study.comparison.baseline], list(variants))
 
     def figures(self, experiment: str) -> list[str]:
         """The names of an experiment's figures, in the order of a report; the same at every scale."""
-        self._check_name("experiment", experiment, self.study.experiments)
+        self.check_name("experiment", experiment, self.study.experiments)
         chosen = self.study.experiments[experiment].figures
         return figures_of(self.design(experiment)) if chosen is None else chosen
 
@@ -113,11 +106,12 @@ class ResolvedStudy:
         """What an experiment compares, under the names of its configuration."""
         settings = self.study.experiments[experiment]
         levels = list(self._expand(settings))
-        arms = [self._arm(name, name in levels) for name in dict.fromkeys([*settings.variants, *levels])]
+        arms = [self.arm(name, name in levels) for name in dict.fromkeys([*settings.variants, *levels])]
         contrasts = [(treatment, baseline) for treatment, baseline in settings.comparisons]
-        return Design(tuple(arms), tuple(contrasts or self._against_baseline([arm.variant for arm in arms])))
+        baseline, variants = self.study.comparison.baseline, [arm.variant for arm in arms]
+        return Design(tuple(arms), tuple(contrasts or _against(baseline, variants)))
 
-    def _arm(self, variant: str, level: bool, scale: str | None = None) -> Arm:
+    def arm(self, variant: str, level: bool, scale: str | None = None) -> Arm:
         """A variant as figures see it; nothing in it depends on the scale."""
         run = self.run_config(scale or self.study.scale, variant, 0)
         compat = run.release_compat
@@ -162,7 +156,6 @@ class ResolvedStudy:
             "variants": list(arms.values()),
             "comparisons": [list(pair) for pair in self.comparisons(scale, experiment)],
             "margin": comparison.margin,
-            "alpha": comparison.alpha,
             "protocol": self.study.protocol,
         }
 
@@ -181,47 +174,44 @@ class ResolvedStudy:
             },
         }
 
+    def _swept(self) -> dict[str, Settings]:
+        """The variants of all sweeps, by name."""
+        found: dict[str, Settings] = {}
+        for title, experiment in self.study.experiments.items():
+            for name, settings in self._expand(experiment).items():
+                known = self.study.variants.get(name, settings)
+                if found.setdefault(name, known) != settings:
+                    raise UserError(
+                        f"{self.origin}: '{name}', a level of the sweep of experiment '{title}', is also the "
+                        "name of a variant with other settings; give one of the two a base of another name"
+                    )
+        return found
+
     def _expand(self, experiment: Experiment) -> dict[str, Settings]:
         """The variants a sweep stands for."""
         sweep = experiment.sweep
         if sweep is None:
             return {}
-        self._check_name("variant", sweep.base, self.study.variants)
+        self.check_name("variant", sweep.base, self.study.variants)
         base = self.study.variants[sweep.base]
         return {sweep_name(sweep, level): with_value(base, sweep.factor, level) for level in sweep.levels}
 
-    def _check_references(self) -> None:
-        for scale in self.study.scales.values():
-            for name in [*scale.experiments, *scale.seeds_of]:
-                self._check_name("experiment", name, self.study.experiments)
-            for name in scale.variants:
-                self._check_name("variant", name, self.variants)
-            for seeds in [scale.seeds, *scale.seeds_of.values()]:
-                if len(set(seeds)) < len(seeds):
-                    raise UserError(f"{self.origin}: seeds {seeds} hold a seed twice")
-        for experiment in self.study.experiments.values():
-            for name in [*experiment.variants, *(n for pair in experiment.comparisons for n in pair)]:
-                self._check_name("variant", name, self.variants)
-            if not experiment.variants and experiment.sweep is None:
-                raise UserError(
-                    f"{self.origin}: experiment '{experiment.title}' names no variants and no sweep"
-                )
-        self._check_name("variant", self.study.comparison.baseline, self.study.variants)
+    def check_name(self, kind: str, name: str, valid: Any) -> None:
+        """Refuse a name that nothing has.
 
-    def _check_arms(self) -> None:
-        """What a variant is called after must not change with the scale: figures are planned once for all."""
-        for variant in self.variants:
-            if len({self._arm(variant, False, scale) for scale in self.study.scales}) > 1:
-                raise UserError(
-                    f"{self.origin}: a scale may not change the strategy, the contrast's loss or the defects "
-                    f"of variant '{variant}'; give it a variant of its own"
-                )
-
-    def _check_name(self, kind: str, name: str, valid: Any) -> None:
+        Raises:
+            UserError: the name, the valid ones, and the one that was probably meant.
+        """
         if name not in valid:
             raise UserError(
                 f"{self.origin}: unknown {kind} {name!r}; valid: {', '.join(valid)}.{nearest(name, valid)}"
             )
+
+
+def _against(baseline: str, variants: list[str]) -> list[tuple[str, str]]:
+    """Every other variant against the baseline, where that is among them."""
+    held = baseline in variants
+    return [(variant, baseline) for variant in variants if held and variant != baseline]
 
 
 def sweep_name(sweep: Sweep, level: Any) -> str:

@@ -52,7 +52,6 @@ class Comparison(Strict):
 
     baseline: str = "none"
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
 
 
 class Study(Strict):

@@ -24,11 +24,11 @@ def tabulate(
     curves = learning_curves(run for _, run in runs)
     tables = {
         "runs": table,
-        "summary": summarise(table, reference, alpha=experiment.alpha),
-        "contrasts": contrast(table, experiment.comparisons, experiment.margin, experiment.alpha),
-        "nominations": nominate(table, experiment.comparisons, experiment.margin, experiment.alpha),
+        "summary": summarise(table, reference),
+        "contrasts": contrast(table, experiment.comparisons, experiment.margin),
+        "nominations": nominate(table, experiment.comparisons, experiment.margin),
         "learning_curves": curves,
-        "budget": equal_compute(curves, table, experiment.alpha),
+        "budget": equal_compute(curves, table),
     }
     for name, expected in DIAGNOSTICS.items():
         tables[name] = diagnostic_table((run for _, run in runs), name, expected)

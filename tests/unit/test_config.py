@@ -78,6 +78,32 @@ def test_a_mistake_in_a_run_is_one_line(dotted: str, value: Any, says: list[str]
             ["cd_full", "variant of its own"],
         ),
         ("verbosity", 3, ["verbosity"]),
+        ("comparison.alpha", 0.01, ["comparison.alpha"]),
+        ("experiments.strategies.comparisons", [["random", "random"]], ["random", "itself"]),
+        ("experiments.strategies.comparisons", [["random", "none"]] * 2, ["stands twice"]),
+        ("experiments.strategies.comparisons", [["mixed", "none"]], ["mixed", "not among its variants"]),
+        # They are equal at the laptop scale, and compared there they would be one variant.
+        (
+            "experiments.strategies",
+            {
+                "title": "",
+                "variants": ["none", "none_stabilised"],
+                "comparisons": [["none_stabilised", "none"]],
+            },
+            ["strategies", "laptop", "equal there"],
+        ),
+        ("variants.random.held_out", {"test_matrices": 7}, ["'random'", "`held_out`", "share"]),
+        ("scales.smoke.variants.random", {"problem": {"n": 4}}, ["'random'", "'smoke'", "`problem`"]),
+        (
+            "experiments.curves.sweep",
+            {"base": "adversarial", "factor": "inference.opt_steps", "levels": [10]},
+            ["adversarial_opt_steps=10", "other settings"],
+        ),
+        (
+            "experiments.curves.sweep",
+            {"base": "adversarial", "factor": "contrast.weight.max_weight", "levels": [0.1]},
+            ["contrast.weight", "warmup_steps"],
+        ),
     ],
 )
 def test_a_mistake_in_the_study_is_one_line(
@@ -141,6 +167,14 @@ def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dic
         ("adversarial_opt_steps=1", "none"),
         ("adversarial", "none"),
     ]
+
+
+def test_the_baseline_may_be_called_after_a_variant_that_equals_it(study_values: dict[str, Any]) -> None:
+    """At laptop scale none_stabilised is none; what is compared with it is compared with none."""
+    values = put(put(study_values, "comparison.baseline", "none_stabilised"), "scale", "laptop")
+    study = ResolvedStudy(put(values, "experiments.mixing.variants", ["none_stabilised", "random", "mixed"]))
+    assert study.comparisons("laptop", "mixing") == [("random", "none"), ("mixed", "none")]
+    assert study.comparisons("paper", "mixing")[0] == ("random", "none_stabilised")
 
 
 def test_a_scale_has_the_last_word_on_its_variants(study_values: dict[str, Any]) -> None:
