@@ -15,6 +15,7 @@ from ired.files import write_json, write_text
 from ired.inputs import Problem, read_table
 from ired.runfolder import Fingerprint, Run, read_run
 from ired.tabulate import tabulate
+from ired.wording import listed
 
 REFERENCE = ("predictor", "coefficients", "split", "n", "matrices", "mse", "mse_se")
 SHOWN = 3  # files named in an error: enough to find the trouble, few enough for one line
@@ -78,7 +79,23 @@ def read_runs(
             problems.append(problem)
     if problems:
         raise _user_error(problems, experiment)
+    _refuse_mixed_devices(runs, experiment)
     return runs
+
+
+def _refuse_mixed_devices(runs: list[tuple[VariantSpec, Run]], experiment: ExperimentSpec) -> None:
+    """Kinds of device draw other random numbers, so runs of one seed would not be pairs."""
+    found: dict[str, list[str]] = {}
+    for variant, run in runs:
+        device = str(run.provenance.get("hardware", {}).get("device", "cpu")).partition(":")[0]
+        found.setdefault(device, []).append(f"{variant.variant} seed {run.metrics.seed}")
+    if len(found) > 1:
+        fewest = min(found, key=lambda device: len(found[device]))
+        kinds = ", ".join(f"{len(names)} on {device}" for device, names in found.items())
+        raise UserError(
+            f"experiment {experiment.name}: runs were made on different kinds of device ({kinds}), which "
+            f"draw other random numbers; train those on {fewest} again: {listed(found[fewest])}"
+        )
 
 
 def _user_error(problems: list[Problem], experiment: ExperimentSpec) -> UserError:

@@ -29,7 +29,7 @@ def save_checkpoint(
     One of a later step is none that this run can have gone on from: it was refused.
 
     Args:
-        identity: what a resumed run must agree on (the fingerprints of the pack).
+        identity: what a resumed run must agree on (the fingerprints of the pack, the kind of device).
         record: JSON values that are not tensors.
 
     Raises:
@@ -69,7 +69,7 @@ def load_checkpoint(
             if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
                 raise UserError("its checksum does not agree: torn")
             if manifest["identity"] != identity:
-                raise UserError("it belongs to another configuration")
+                raise UserError("it belongs to another configuration or kind of device")
             return manifest["step"], load(content), manifest["record"]
         except (UserError, OSError, KeyError) as error:
             say(f"refusing checkpoint {manifest_path.stem}: {error}; trying the one before")

@@ -1,7 +1,9 @@
 """Random numbers: one generator for each (seed, stream name, step), and no global generator anywhere.
 
-A training step's random numbers depend on nothing but these three, so a resumed run needs no generator state,
-two variants at one seed see equal matrices and noise, and a seed in a pack draws what it draws alone.
+A training step's random numbers depend on nothing but these three and the kind of device (cpu, cuda), so a
+resumed run needs no generator state, two variants at one seed see equal matrices and noise, and a seed in a
+pack draws what it draws alone. Kinds of device draw different numbers: a checkpoint of one is refused on the
+other, and so are experiments that mix them.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def _check_config(
 ) -> None:
     """The configuration beside the metrics must be the one they were made with."""
     found = [("seed", config.get("seed")), ("protocol", config.get("protocol"))]
-    for section, key in (("negatives", "strategy"), ("contrast", "strategy"), ("problem", "n")):
+    for section, key in (("negatives", "strategy"), ("problem", "n")):
         settings = config.get(section)
         if isinstance(settings, dict) and key in settings:
             found.append((key, settings[key]))

@@ -34,7 +34,8 @@ from ired.training import CheckpointPlan, Trainer
 
 @dataclass(frozen=True)
 class Execution:
-    """How a job runs, as opposed to what it computes; none of it may change a number."""
+    """How a job runs, as opposed to what it computes. The kind of device decides on random numbers (see
+    `rng`) and on rounding; nothing else here may change a number."""
 
     data: Path
     state: Path
@@ -87,9 +88,9 @@ def _trainer(
     engine = Engine(shared, tuple(config.seed for config in configs), execution.device)
     label = f"{shared.negatives.strategy} seed {','.join(str(config.seed) for config in configs)}"
     progress = Progress(label, shared.training.steps)
-    plan = CheckpointPlan(
-        folder / "checkpoints", folder.name, execution.checkpoint_minutes, execution.checkpoint_steps
-    )
+    identity = f"{folder.name} on {engine.device.type}"
+    minutes, steps = execution.checkpoint_minutes, execution.checkpoint_steps
+    plan = CheckpointPlan(folder / "checkpoints", identity, minutes, steps)
     return JobTrainer(engine, validation, plan, stopper, progress)
 
 

@@ -89,13 +89,13 @@ def write_run(
         "best_step": None if diverged else steps,
         "test": None if diverged else {"id": result, "ood": result | {"mse": 30 * mse}},
     }
-    config = {"seed": seed, "protocol": 1, "contrast": {"strategy": strategy}, "problem": {"n": 6}}
+    config = {"seed": seed, "protocol": 1, "negatives": {"strategy": strategy}, "problem": {"n": 6}}
     origin = {
         "seconds_per_step": 0.01,
         "train_seconds": 1.0,
         "git": "abc",
         "packages": {"torch": "2"},
-        "hardware": "cpu",
+        "hardware": {"device": "cpu"},
     }
     for name, value in (("metrics", metrics), ("config", config), ("provenance", origin)):
         (folder / f"{name}.json").write_text(json.dumps(value))

@@ -86,7 +86,6 @@ def test_another_protocol(study: Path) -> None:
         ("seed", 7),
         ("protocol", 3),
         ("fingerprint", "other"),
-        ("contrast", {"strategy": "random"}),
         ("negatives", {"strategy": "random"}),
         ("problem", {"n": 20}),
     ],
@@ -100,10 +99,19 @@ def test_a_configuration_that_the_metrics_were_not_made_with(study: Path, key: s
 
 def test_a_fingerprint_computed_from_the_configuration(study: Path) -> None:
     def honest(config: dict) -> str:
-        return f"{config['contrast']['strategy']}-{config['seed']}"
+        return f"{config['negatives']['strategy']}-{config['seed']}"
 
     aggregate(study / "runs", study / "reference.csv", experiment(), study / "fine", fingerprint_of=honest)
     assert "fingerprint stale" in refusal(study, fingerprint_of=lambda config: "stale")
+
+
+def test_runs_of_different_kinds_of_device_are_no_pairs(study: Path) -> None:
+    for device, refused in (("cuda:1", True), ("cuda", True), ("cpu", False)):
+        edit_json(study / "runs/random/seed2/provenance.json", hardware={"device": device})
+        if refused:
+            message = refusal(study)
+            assert "8 on cpu, 1 on cuda" in message and message.endswith("again: random seed 2")
+    aggregate(study / "runs", study / "reference.csv", experiment(), study / "fine")
 
 
 def test_a_configuration_that_can_no_longer_be_read(study: Path) -> None:
