@@ -41,7 +41,6 @@ class Descent:
     """Where a descent of `steps` steps ended and what its path was like; all (S, B) but the point."""
 
     point: Tensor
-    energy: Tensor
     gradient_norm_start: Tensor
     gradient_norm_end: Tensor
     rejected: Tensor
@@ -87,7 +86,7 @@ class Descender:
             y = torch.where(worse[..., None], y, candidate)
             gradient = torch.where(worse[..., None], gradient, new_gradient)
             value = torch.where(worse, value, new_value)
-        return Descent(y, value, norm_start, gradient.norm(dim=-1), rejected, steps)
+        return Descent(y, norm_start, gradient.norm(dim=-1), rejected, steps)
 
 
 def annealed_levels(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ired.errors import UserError
 from ired.files import atomic_path, read_json
 from ired.fingerprints import fingerprint
 
@@ -35,8 +36,14 @@ def is_finished(folder: Path, mark: str) -> bool:
 
 
 def publish(folder: Path, run_dir: Path) -> None:
-    """Copy the result in a run's state folder into the results folder, its metrics last."""
+    """Copy the result in a run's state folder into the results folder, its metrics last.
+
+    Raises:
+        UserError: a file of the result is gone, or the results folder cannot be written.
+    """
     for name in RESULT_FILES:
+        if not (folder / "result" / name).exists():
+            raise UserError(f"{folder}/result/{name} is missing; delete {folder} and ask for the run again")
         with atomic_path(run_dir / name) as temporary:
             shutil.copyfile(folder / "result" / name, temporary)
     print(f"published {run_dir / 'metrics.json'}", file=sys.stderr)

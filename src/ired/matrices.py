@@ -6,7 +6,6 @@ gram_scale = 2 and c = 0.5 (in distribution, `id`) or 0.1 (out of distribution, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import torch
@@ -66,7 +65,6 @@ def draw_chunked(
     problem: Problem,
     diagonal: float,
     chunk: int = 8192,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[Tensor, Tensor]:
     """A held-out set of `count` pairs in chunks of bounded memory: two of (count, n^2). The chunk's index is
     the step."""
@@ -74,7 +72,6 @@ def draw_chunked(
     for index, start in enumerate(range(0, count, chunk)):
         matrix, solution = draw_pairs(streams.at(index), chunk, problem, diagonal)
         parts.append((matrix[0, : count - start], solution[0, : count - start]))
-        progress(len(parts[-1][0]))
     return torch.cat([matrix for matrix, _ in parts]), torch.cat([solution for _, solution in parts])
 
 

@@ -20,13 +20,11 @@ def duration(seconds: float) -> str:
 class Progress:
     """Steps done, their rate, the loss, and the time left."""
 
-    def __init__(self, label: str, total: int, start: int = 0) -> None:
-        self.label, self.total, self.first = label, total, start
+    def __init__(self, label: str, total: int) -> None:
+        self.label, self.total, self.first = label, total, 0
         self._started = self._spoke = time.monotonic()
         live = sys.stderr.isatty()
-        self._bar = (
-            tqdm(total=total, initial=start, desc=label, unit="step", dynamic_ncols=True) if live else None
-        )
+        self._bar = tqdm(total=total, desc=label, unit="step", dynamic_ncols=True) if live else None
 
     def say(self, text: str) -> None:
         """A line of its own, not torn by the bar."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ired.checkpoint import load_checkpoint, save_checkpoint
 from ired.engine import Engine
-from ired.errors import PassingError
+from ired.errors import PassingError, UserError
 from ired.held_out import MatrixSet
 from ired.progress import Progress
 from ired.stopping import Interrupted, Stopper
@@ -226,8 +226,15 @@ def pick_device(name: str) -> str:
     """`auto` is an accelerator where torch sees one. What torch sees decides, not the scheduler's variables.
 
     Raises:
+        UserError: torch knows no such device.
         PassingError: cuda is asked for and torch sees none.
     """
+    try:
+        kind = "" if name == "auto" else torch.device(name).type
+    except RuntimeError:
+        kind = name
+    if kind not in ("", "cpu", "cuda"):
+        raise UserError(f"unknown device {name!r}; valid: auto, cpu, cuda, or one of several as cuda:1")
     available = torch.cuda.is_available()
     if name == "auto":
         return "cuda" if available else "cpu"

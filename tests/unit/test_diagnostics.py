@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,19 @@ def test_a_diverged_run_has_empty_tables(finished: tuple[Path, Path], tmp_path: 
     assert all(pd.read_csv(tmp_path / name).empty for name in ("conditioning.csv", "energy_profile.csv"))
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "snapshots.safetensors"])
+def test_a_cut_file_is_named(finished: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    root, data = finished
+    shutil.copytree(root / "adversarial", tmp_path / "run")
+    path = tmp_path / "run" / name
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(UserError, match=f"{name} cannot be read"):
+        diagnose(tmp_path / "run", data, 50, tmp_path)
+    path.unlink()
+    with pytest.raises(UserError, match=f"{name} cannot be read"):
+        diagnose(tmp_path / "run", data, 50, tmp_path)
+
+
 def test_a_config_of_another_run_is_refused(finished: tuple[Path, Path], tmp_path: Path) -> None:
     root, data = finished
     (tmp_path / "run").mkdir()
@@ -292,7 +306,6 @@ def test_a_mixtures_rejected_share_is_of_the_steps_that_were_taken() -> None:
     """Both parts of a mixture cost gradients; only the mined part takes steps that can be rejected."""
     descent = Descent(
         point=torch.zeros(1, 2, 4),
-        energy=torch.zeros(1, 2),
         gradient_norm_start=torch.ones(1, 2),
         gradient_norm_end=torch.ones(1, 2),
         rejected=torch.tensor([[1.0, 4.0]]),

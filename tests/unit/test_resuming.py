@@ -107,6 +107,31 @@ def test_torn_and_foreign_checkpoints_are_refused_and_the_one_before_is_used(
     assert "belongs to another configuration" in capsys.readouterr().err
 
 
+def test_a_checkpoint_of_another_kind_of_device_is_refused(
+    sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """cpu and cuda draw different random numbers, so the rest of the run would be of other matrices."""
+    config = tiny_config()
+    with pytest.raises(Interrupted):
+        run(config, sets, tmp_path, StopAt(15))
+    manifests = list((seed_folder(tmp_path / "state", config) / "checkpoints").glob("*.json"))
+    for manifest in manifests:
+        assert " on cpu" in manifest.read_text()
+        manifest.write_text(manifest.read_text().replace(" on cpu", " on cuda"))
+    assert contents(run(config, sets, tmp_path)) == contents(run(config, sets, tmp_path / "whole"))
+    said = capsys.readouterr().err
+    assert "kind of device" in said and "resumed" not in said
+
+
+def test_a_result_that_lost_a_file_is_named(sets: Path, tmp_path: Path) -> None:
+    config = tiny_config()
+    run(config, sets, tmp_path)
+    lost = seed_folder(tmp_path / "state", config) / "result" / "history.csv"
+    lost.unlink()
+    with pytest.raises(UserError, match=r"history.csv is missing; delete .* and ask for the run again"):
+        run(config, sets, tmp_path)
+
+
 def test_a_deadline_stops_at_the_next_step() -> None:
     assert Stopper(max_minutes=0).reason() == "the deadline is reached"
     assert Stopper(max_minutes=10).reason() is None and Stopper().reason() is None
@@ -209,6 +234,7 @@ def newest_step(folder: Path) -> int:
         (["--config", "{"], "not valid JSON"),
         (["--config", "{}"], "missing"),
         (["--device", "cuda"], "torch sees none"),
+        (["--device", "gpu"], "unknown device 'gpu'; valid: auto, cpu, cuda"),
     ],
 )
 def test_bad_input_is_one_line_and_78(sets: Path, tmp_path: Path, arguments: list[str], says: str) -> None:

@@ -141,8 +141,10 @@ class JobTrainer(Trainer):
         Raises:
             PassingError: what is free and what is needed.
         """
-        # A new engine has no moments of Adam yet: two more tensors like the weights.
-        size = sum(t.nbytes for t in self.engine.state().values()) + 2 * self.engine.flat.nbytes
+        # Its last checkpoint also holds the snapshots and the best weights. (A replay buffer is not there
+        # yet; of the published one, 10,000 chains, the margin of several checkpoints takes care.)
+        later = len(self.snapshot_steps) + (self.best_flat is not None)
+        size = sum(t.nbytes for t in self.engine.state().values()) + later * self.engine.flat.nbytes
         needed = CHECKPOINTS_OF_SPACE * size
         folder = self.plan.folder
         try:

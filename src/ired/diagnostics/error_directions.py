@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ired.held_out import MatrixSet
-from ired.reference import Predictor
+from ired.reference import Predictor, eigenvalues
 
 
 def error_shares(condition: Tensor, solution: Tensor, answer: Tensor) -> Tensor:
@@ -23,8 +23,7 @@ def error_shares(condition: Tensor, solution: Tensor, answer: Tensor) -> Tensor:
 
 def error_direction_rows(split: str, matrices: MatrixSet, answer: Tensor, affine: Predictor) -> pd.DataFrame:
     """error_directions.csv of one split: the run's shares beside the affine predictor's."""
-    n = matrices.n
-    values = np.linalg.eigvalsh(matrices.condition.double().numpy().reshape(-1, n, n))
+    n, values = matrices.n, eigenvalues(matrices)
     affine_error = np.square(1 / values - affine.apply(values)).sum(0)
     return pd.DataFrame(
         {

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ired import columns
 from ired.config import RunConfig
 from ired.diagnostics.conditioning import conditioning
 from ired.diagnostics.energy_profile import (
@@ -31,13 +31,9 @@ from ired.held_out import MatrixSet, read_split
 from ired.losses import contrast_logit, contrast_loss, denoising_loss
 from ired.negatives import Positives, Proposal
 from ired.reference import eigenvalues, predictors
+from ired.runfolder import DIAGNOSTICS
 
-OUTPUTS = {
-    "conditioning.csv": columns.CONDITIONING,
-    "energy_profile.csv": columns.ENERGY_PROFILE,
-    "error_directions.csv": columns.ERROR_DIRECTIONS,
-    "error_sizes.csv": columns.ERROR_SIZES,
-}
+OUTPUTS = {f"{name}.csv": expected for name, expected in DIAGNOSTICS.items()}
 
 
 def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:
@@ -57,9 +53,23 @@ def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:
     return config, metrics
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors by name.
+
+    Raises:
+        UserError: the file is missing or cut.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); delete its folder and ask for the run again"
+        ) from None
+
+
 def read_snapshots(run_dir: Path) -> dict[int, Tensor]:
     """Step -> weights (P,), in order of the steps."""
-    stored = load_file(run_dir / "snapshots.safetensors")
+    stored = read_tensors(run_dir / "snapshots.safetensors")
     return dict(sorted((int(name.removeprefix("step")), flat) for name, flat in stored.items()))
 
 
@@ -162,7 +172,7 @@ def errors(run_dir: Path, data: Path, engine: Engine, matrices: int) -> dict[str
     )
     weights = {
         name: value[None].to(engine.device)
-        for name, value in load_file(run_dir / "model.safetensors").items()
+        for name, value in read_tensors(run_dir / "model.safetensors").items()
     }
     directions, sizes = [], []
     for split in ("id", "ood"):

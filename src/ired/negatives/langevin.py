@@ -78,7 +78,7 @@ class LangevinNegatives(Strategy):
                 norm_start = gradient.norm(dim=-1)
             y = y - eta * gradient.clamp(-bound, bound) + scale * streams.normal("langevin", *y.shape[1:])
         norm_end, none_rejected = gradient.norm(dim=-1), torch.zeros_like(value)
-        return Descent(y, value, norm_start, norm_end, none_rejected, self.settings.opt_steps)
+        return Descent(y, norm_start, norm_end, none_rejected, self.settings.opt_steps)
 
     def evaluations(self) -> Evaluations:
         return Evaluations(energies=self.settings.opt_steps, gradients=self.settings.opt_steps)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 class Replay(Strict):
-    """size: chains kept in all (replay_buffer_size). buckets: of noise levels (replay_buffer_buckets).
+    """size: places for chains, shared evenly by the buckets, of which those without a noise level stay empty
+    (replay_buffer_size). buckets: of noise levels (replay_buffer_buckets).
 
     sample_prob: the share of chains that go on from the buffer instead of starting fresh
     (replay_sample_prob).
