@@ -74,6 +74,16 @@ def test_the_main_sentence(sections: dict[str, str]) -> None:
     assert f"in {rows.loc['adversarial', 'step']:,.0f} steps, none reaches {reached['none']}" in quote
 
 
+def test_the_earlier_scale(sections: dict[str, str]) -> None:
+    contrasts = read_table(Path(__file__).parents[2] / "results/shipped/laptop/at_2000_steps/contrasts.csv")
+    first = contrasts[contrasts["primary"]].set_index("metric").loc["mse_id"]
+    assert (first["treatment"], first["baseline"], first["verdict"]) == ("adversarial", "none", "better")
+    text = " ".join(sections["The main result"].split())
+    shown = re.search(r"better\* at equal steps, by ([\d.]+) % \(Holm-adjusted p = ([\d.]+);", text)
+    assert shown and agrees(shown[1], -100 * first["relative_difference"])
+    assert float(shown[2]) == pytest.approx(first["p_holm"], rel=0.01)
+
+
 def test_the_published_size(sections: dict[str, str]) -> None:
     runs, summary, affine = tables("workstation")
     section = sections["At the published size"]
