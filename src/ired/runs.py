@@ -67,13 +67,17 @@ def train_runs(configs: Sequence[RunConfig], execution: Execution, job: Job) -> 
     missing = [c for c in configs if not is_finished(seed_folder(execution.state, c), c.fingerprint())]
     if not missing:
         return
-    folder = pack_folder(execution.state, missing)
-    trainer, events = _trainer(missing, folder, execution, job.stopper), Events(folder)
+    # A pack that was cut while it wrote its results (a full disk, say) goes on from its last checkpoint,
+    # which is of all its seeds.
+    begun = any((pack_folder(execution.state, configs) / "checkpoints").glob("*.json"))
+    members = configs if begun else missing
+    folder = pack_folder(execution.state, members)
+    trainer, events = _trainer(members, folder, execution, job.stopper), Events(folder)
     with trainer.attempt(job, events):
         trainer.run()
         trainer.save()  # the tests below take a while, and may be cut short
     job.refuse_lost_lock()
-    write_results(missing, trainer, execution, attempts(events.read()))
+    write_results(members, trainer, execution, attempts(events.read()))
     shutil.rmtree(trainer.plan.folder, ignore_errors=True)
 
 
@@ -97,11 +101,13 @@ def _trainer(
 def write_results(
     configs: Sequence[RunConfig], trainer: Trainer, execution: Execution, tries: list[dict[str, Any]]
 ) -> None:
-    """Test the reported weights and write every seed's result folder."""
+    """Test the reported weights and write the result folder of every seed that has none."""
     tests = _test(trainer, execution)
     flat = trainer.final_flat().detach().cpu()
     for index, config in enumerate(configs):
         folder = seed_folder(execution.state, config) / "result"
+        if is_finished(folder.parent, config.fingerprint()):
+            continue
         weights = {
             name: value[index].contiguous() for name, value in trainer.engine.layout.unflatten(flat).items()
         }

@@ -12,10 +12,12 @@ from safetensors.torch import load_file
 from tiny_runs import contents, run
 
 from factories import tiny_config
+from ired import runs
 from ired.engine import Engine
+from ired.errors import PassingError
 from ired.finished import RESULT_FILES
 from ired.matrices import draw_pairs
-from ired.runs import Execution, train_and_publish
+from ired.runs import Execution, seed_folder, train_and_publish
 from ired.stopping import Stopper
 
 
@@ -119,6 +121,33 @@ def test_a_pack_trains_its_seeds_as_they_train_alone(sets: Path, tmp_path: Path)
         }
         a, b = (load_file(d / "model.safetensors") for d in (folder, alone))
         assert all(torch.allclose(a[name], b[name], atol=1e-4) for name in a)
+
+
+def test_a_pack_cut_while_it_writes_its_results_is_not_trained_again(
+    sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configs = [tiny_config(seed=s) for s in (4, 2, 7)]
+    dirs = [tmp_path / str(c.seed) for c in configs]
+    execution, written = Execution(sets, tmp_path / "state"), []
+    write = runs.write_json
+
+    def until_the_disk_is_full(path: Path, value: object) -> None:
+        if path.name == "metrics.json" and len(written) == 1:
+            raise PassingError("no space left")
+        written.extend([path] if path.name == "metrics.json" else [])
+        write(path, value)
+
+    monkeypatch.setattr(runs, "write_json", until_the_disk_is_full)
+    with pytest.raises(PassingError):
+        train_and_publish(configs, dirs, execution, Stopper())
+    first = seed_folder(execution.state, configs[0]) / "result"
+    before = {path.name: path.stat().st_mtime_ns for path in first.iterdir()}
+    monkeypatch.undo()
+    train_and_publish(configs, dirs, execution, Stopper())
+    assert f"resumed at step {configs[0].training.steps}" in capsys.readouterr().err
+    assert {path.name: path.stat().st_mtime_ns for path in first.iterdir()} == before
+    steps = [json.loads((folder / "metrics.json").read_text())["steps"] for folder in dirs]
+    assert steps == [configs[0].training.steps] * 3
 
 
 def test_a_seed_that_stops_early_has_the_snapshots_it_has_alone(sets: Path, tmp_path: Path) -> None:
