@@ -11,7 +11,6 @@ SNAKEMAKE := $(BIN)/snakemake --profile profiles/local
 EXPERIMENTS := $(shell sed -n '/^experiments:/,$$ s/^  \([a-z_0-9]*\):$$/\1/p' config.yaml)
 # The rules that draw, one for each experiment.
 DRAW := $(EXPERIMENTS:%=draw_%)
-SCALE := $(shell sed -n 's/^scale: *\([a-z]*\).*/\1/p' config.yaml)
 
 .PHONY: study experiments test test-slurm test-slurm-all doctor lint figures bench workflow-graph clean-results environment
 
@@ -28,7 +27,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 study: environment
 	@$(SNAKEMAKE) all
-	@$(BIN)/python -m ired summary --results results/$(SCALE)
+	@$(BIN)/python -m ired summary
 
 experiments: environment
 	@$(SNAKEMAKE) $(EXPERIMENTS) --config seeds_per_job=3
@@ -43,7 +42,7 @@ test: environment
 lint: environment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check -l 120 Snakefile workflow
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 
 bench: environment
@@ -66,4 +65,5 @@ workflow-graph: environment
 	  | dot -Tsvg > docs/workflow.svg
 
 clean-results:
-	rm -rf results/smoke results/laptop results/workstation results/paper results/.state results/shipped/*/figures results/shipped/*/logs
+	find results -mindepth 1 -maxdepth 1 -type d ! -name published ! -name shipped -exec rm -rf {} +
+	rm -rf results/shipped/*/figures results/shipped/*/logs

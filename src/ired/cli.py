@@ -8,6 +8,7 @@ in one line.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -197,13 +198,15 @@ def report(
 
 @app.command()
 def summary(
-    results: Annotated[Path, typer.Option(help="A scale's results folder.")] = Path("results/laptop"),
     experiment: Annotated[str, typer.Option(help="Which experiment.")] = "strategies",
+    scale: Annotated[
+        str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
+    ] = None,
 ) -> None:
     """Print an experiment's answer, its table, and where the report and the figures are."""
-    from ired.summary import show
+    from ired.summary import configured_scale, show
 
-    show(results, experiment)
+    show(Path("results") / (scale or configured_scale()), experiment)
 
 
 @app.command()
@@ -238,14 +241,20 @@ def status(
         str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
     ] = None,
     profile: Annotated[str, typer.Option(help="The profile of the commands it prints.")] = "profiles/slurm",
+    seeds_per_job: Annotated[
+        int | None, typer.Option(min=1, help="As given to Snakemake; by default that of config.yaml.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
 ) -> None:
     """Every run: done, running, pending, failed and why, or lost; and the command that reruns it."""
     from ired.cluster import status as runs
     from ired.cluster.doctor import read_study
 
-    study = read_study()
-    found = runs.statuses(runs.Layout(Path("results"), study, scale or study.study.scale, profile))
+    study = read_study(seeds_per_job=seeds_per_job)
+    layout = runs.Layout(Path("results"), study, scale or study.study.scale, profile, seeds_per_job)
+    found = list(runs.statuses(layout))
+    if shutil.which("squeue") and runs.queue("") is None:
+        print("no answer from squeue: what is pending or running there is not known", file=sys.stderr)
     print(json.dumps(runs.as_json(found), indent=2) if as_json else "\n".join(runs.as_lines(found)))
 
 

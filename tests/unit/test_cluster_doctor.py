@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,24 @@ def test_orphans_and_a_short_memory(project: Path, slurm: FakeSlurm) -> None:
     slurm.says("scontrol", "echo 'MinJobAge = 120 sec'; echo 'PreemptMode = CANCEL'")
     levels = [(c.name, c.level) for c in run(checks_slurm.scheduler_config, subject(project))]
     assert levels == [("status command", "FAIL"), ("requeue", "WARN")]
+
+
+def test_no_answer_about_orphans_is_not_none_of_them(project: Path, slurm: FakeSlurm) -> None:
+    slurm.state("down")
+    found = run(checks_slurm.orphans, subject(project))[0]
+    assert (found.level, found.fact) == ("WARN", "squeue does not answer")
+
+
+def test_another_python_in_path_is_named(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it be the very interpreter that the environment's python is a link to."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "python").symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert not any("in PATH" in c.fact for c in run(checks_project.interpreter, subject(project)))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'other'}:{os.environ['PATH']}")
+    assert any("in PATH" in c.fact for c in run(checks_project.interpreter, subject(project)))
 
 
 def test_sbatchs_own_words_are_handed_on(project: Path, slurm: FakeSlurm) -> None:

@@ -15,7 +15,7 @@ from fake_slurm import FakeSlurm
 
 from ired.cluster import lock
 from ired.cluster.job import Job
-from ired.cluster.lock import RunLock, read_lock
+from ired.cluster.lock import RunLock, process_start, read_lock, why_alive
 from ired.stopping import Interrupted, Stopper
 
 
@@ -78,6 +78,28 @@ def test_a_local_process_that_died_loses_its_lock(slurm: FakeSlurm, tmp_path: Pa
         RunLock(tmp_path / "run").acquire()
     held(tmp_path / "run", job=None, host=here, pid=dead.pid)
     RunLock(tmp_path / "run").acquire()
+
+
+def test_a_number_that_another_process_was_given_keeps_no_lock(slurm: FakeSlurm, tmp_path: Path) -> None:
+    """After a reboot process 1 exists, and is not the one that trained."""
+    here, me = os.uname().nodename, os.getpid()
+    held(tmp_path / "run", job=None, host=here, pid=me, process=process_start(me))
+    with pytest.raises(Interrupted, match="its process exists"):
+        RunLock(tmp_path / "run").acquire()
+    held(tmp_path / "run", job=None, host=here, pid=1, process=process_start(me))
+    mine = RunLock(tmp_path / "run")
+    mine.acquire()
+    assert why_alive(read_lock(tmp_path / "run" / "lock.json") or {}) == "its process exists"
+
+
+def test_of_two_trainings_in_one_allocation_the_first_keeps_its_lock(
+    slurm: FakeSlurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm.state("RUNNING")
+    monkeypatch.setenv("SLURM_JOB_ID", "41")
+    RunLock(tmp_path / "run").acquire()
+    with pytest.raises(Interrupted, match="its process exists"):
+        RunLock(tmp_path / "run").acquire()
 
 
 def test_a_nameless_lock_has_a_minute(slurm: FakeSlurm, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from fake_slurm import FakeSlurm
 from ired.cluster.events import Events
 from ired.cluster.status import Layout, RunStatus, as_lines, statuses
 from ired.cluster.trouble import classify
-from ired.runs import seed_folder
+from ired.runs import pack_folder, seed_folder
 from ired.study import ResolvedStudy
 
 
@@ -91,6 +91,50 @@ def test_without_a_scheduler_the_files_speak(layout: Layout, slurm: FakeSlurm) -
     log.write_text("error: --config: unknown key 'x'\n")
     status = seeds(layout)[0]
     assert (status.kind, status.log) == ("failed", str(log)) and status.detail.startswith("config: ")
+
+
+def test_a_refusal_after_the_last_event_is_the_cause(layout: Layout, slurm: FakeSlurm) -> None:
+    """An attempt that is refused before it begins notes no event, and its log is newer."""
+    slurm.state("down")
+    folder = seed_folder(layout.state("none"), layout.study.run_config("smoke", "none", 0))
+    events, log = Events(folder), layout.log("none", 0)
+    events.note("started")
+    events.note("ended", why="the job's time limit is 60 s away; step 5 is saved in x", step=5)
+    log.parent.mkdir(parents=True)
+    log.write_text("error: this job was submitted from aaaa but finds bbbb; check that commit out again\n")
+    os.utime(log, (time.time() - 60, time.time() - 60))
+    assert seeds(layout)[0].detail.startswith("timeout: ")
+    os.utime(log, (time.time() + 60, time.time() + 60))
+    assert seeds(layout)[0].detail.startswith("checkout: ")
+
+
+def test_packed_seeds_share_a_job_a_log_and_events(
+    repository: Path, tmp_path: Path, slurm: FakeSlurm
+) -> None:
+    values = yaml.safe_load((repository / "config.yaml").read_text())
+    values["scales"]["smoke"] |= {"seeds": list(range(6)), "experiments": ["strategies"]}
+    study = ResolvedStudy(values | {"seeds_per_job": 2})
+    layout = Layout(tmp_path / "results", study, "smoke", "profiles/slurm", 2)
+    slurm.says("squeue", 'echo "16|PENDING|Priority||ired_x|rule_train_wildcards_smoke_none_4_5"')
+    configs = [study.run_config("smoke", "none", seed) for seed in range(4)]
+    state = layout.state("none")
+    for config in configs[:2]:  # trained, and not published yet
+        result = seed_folder(state, config) / "result"
+        result.mkdir(parents=True)
+        (result / "metrics.json").write_text(json.dumps({"fingerprint": config.fingerprint()}))
+    done = Events(pack_folder(state, configs[:2]))
+    done.note("started")
+    done.note("ended", why="finished", step=60)
+    cut = Events(pack_folder(state, configs[2:]))
+    cut.note("started")
+    cut.note("ended", why="No space left on device", step=9)
+    found = seeds(layout)
+    assert {seed: status.kind for seed, status in found.items()} == {
+        0: "not started", 1: "not started", 2: "failed", 3: "failed", 4: "pending", 5: "pending",
+    }  # fmt: skip
+    assert found[0].detail == "trained, and still to be published" and found[3].detail.startswith("disk: ")
+    again = f"snakemake --profile profiles/slurm {layout.metrics('none', 3)} --config seeds_per_job=2"
+    assert found[3].rerun == again
 
 
 def test_the_schedulers_word_counts_where_the_run_said_nothing(layout: Layout, slurm: FakeSlurm) -> None:

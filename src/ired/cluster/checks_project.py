@@ -58,7 +58,8 @@ def interpreter(subject: Subject) -> Iterator[Check]:
     cure = "put the environment on a disk that all nodes share" if local else ""
     yield Check("interpreter", FAIL if local else OK, f"{sys.executable}", cure)
     bare = shutil.which("python")
-    if bare is None or Path(bare).resolve() != Path(sys.executable).resolve():
+    # Not resolved: an environment's python is a link to the very interpreter that lacks its packages.
+    if bare is None or Path(bare).absolute().parent != Path(sys.executable).absolute().parent:
         yield Check("interpreter", WARN, f"`python` in PATH is {bare}", "activate the environment")
     package = Path(ired.__file__).resolve()
     if subject.root.resolve() not in package.parents:
@@ -109,7 +110,9 @@ def plan(subject: Subject) -> Iterator[Check]:
     shown = ", ".join(f"{count} {rule}" for rule, count in jobs.items() if rule != "total")
     yield Check("plan", OK, shown or "nothing to do")
     drawn = _planned(subject, "figures")
-    if not isinstance(drawn, str) and "train" in drawn:
+    if isinstance(drawn, str):
+        yield Check("plan", WARN, f"the dry run of `figures` fails: {drawn}", "mend it before `make figures`")
+    elif "train" in drawn:
         fact = (
             f"`figures` would start {drawn['train']} trainings: tables at hand are of another configuration"
         )

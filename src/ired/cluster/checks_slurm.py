@@ -138,7 +138,7 @@ def limits(subject: Subject) -> Iterator[Check]:
     qos = ask(*words, "qos", f"name={subject.site.qos or 'normal'}", "format=MaxSubmitJobsPU,GrpSubmit")
     found = [int(n) for n in re.findall(r"\d+", f"{assoc.out} {qos.out}")] if assoc.ok or qos.ok else []
     mine = [job for job in queue("") or [] if job.live]
-    jobs = int(subject.settings["jobs"])
+    jobs = int(subject.settings.get("jobs", 1))
     if not (assoc.ok or qos.ok):
         fact = "submission limits are unknown (sacctmgr does not answer)"
         yield Check("limits", WARN, fact, "ask for MaxSubmitJobs and keep `max_jobs` below it")
@@ -152,8 +152,12 @@ def limits(subject: Subject) -> Iterator[Check]:
 
 def orphans(subject: Subject) -> Iterator[Check]:
     """Jobs of an earlier call of Snakemake: a second copy of them would meet their locks."""
-    live = [job for job in queue(PREFIX) or [] if job.live]
-    if live:
+    known = queue(PREFIX)
+    live = [job for job in known or [] if job.live]
+    if known is None:
+        cure = "ask again before you start Snakemake: jobs of an earlier call may still run"
+        yield Check("orphans", WARN, "squeue does not answer", cure)
+    elif live:
         shown = "; ".join(f"{job.job} {job.state} {job.comment}" for job in live[:5])
         more = f" and {len(live) - 5} more" if len(live) > 5 else ""
         cure = "let them end (they publish their results), or scancel them, before you start Snakemake"

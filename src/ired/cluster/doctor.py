@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,14 +33,17 @@ SCHEDULER: tuple[CheckFunction, ...] = (
 )
 
 
-def read_study(path: Path = Path("config.yaml")) -> ResolvedStudy:
-    """The study of the current folder.
+def read_study(path: Path = Path("config.yaml"), seeds_per_job: int | None = None) -> ResolvedStudy:
+    """The study of the current folder, with `seeds_per_job` as on Snakemake's command line.
 
     Raises:
         UserError: there is none, or it is not as it should be.
     """
     try:
-        return ResolvedStudy(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return ResolvedStudy(
+            values if seeds_per_job is None else values | {"seeds_per_job": seeds_per_job}, str(path)
+        )
     except FileNotFoundError:
         raise UserError(f"{path} is missing here; go to the project's folder") from None
     except yaml.YAMLError as error:
@@ -52,6 +56,7 @@ def examine(profile: Path, scale: str | None, submit: bool) -> Iterator[Check]:
     Raises:
         UserError: config.yaml, the site's file or the profile cannot be read.
     """
+    os.environ["IRED_SBATCH_PATIENCE"] = "0"  # the profile's sbatch waits; here its first answer is wanted
     study = read_study()
     scale = scale or study.study.scale
     study.scale(scale)

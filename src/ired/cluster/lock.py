@@ -42,6 +42,7 @@ class RunLock:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "job": job_id(),
+            "process": process_start(os.getpid()),
             "started": time.time(),
         }
 
@@ -158,18 +159,22 @@ def why_alive(holder: dict[str, Any]) -> str | None:
     What the scheduler says comes first, then whether the process exists, then the age of the heartbeat.
     """
     age = time.time() - holder.get("heartbeat", 0.0)
-    job = holder.get("job")
+    job, here = holder.get("job"), holder.get("host") == socket.gethostname()
     if job is not None and job == job_id():
-        return None  # the same job, requeued: its former self is dead
+        # This very job: requeued, and its former self is dead, or an allocation in which several things run.
+        return "its process exists" if here and _exists(holder) else None
     state = job_state(job) if job is not None else None
     if state is not None:
         return f"SLURM says {state}, heartbeat {age:.0f} s ago" if state in LIVE else None
-    if job is None and holder.get("host") == socket.gethostname():
-        return "its process exists" if _exists(holder.get("pid")) else None
+    if job is None and here:
+        return "its process exists" if _exists(holder) else None
     return f"heartbeat {age:.0f} s ago" if age < STALE_SECONDS else None
 
 
-def _exists(pid: int | None) -> bool:
+def _exists(holder: dict[str, Any]) -> bool:
+    """Whether the very process that wrote a lock on this machine is still there: a number alone is given to
+    others later, after a reboot to anybody."""
+    pid = holder.get("pid")
     if pid is None:
         return False
     try:
@@ -177,8 +182,22 @@ def _exists(pid: int | None) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    known = holder.get("process")
+    return known is None or process_start(pid) == known
+
+
+def process_start(pid: int) -> str | None:
+    """When a process began, in the kernel's own count; None where the system does not tell (no /proc)."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        # Behind the command's name, which may hold anything and ends with the last parenthesis.
+        fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
+    except OSError:
+        return None
+    return f"{boot} {fields[19]}"
 
 
 def describe(holder: dict[str, Any]) -> str:

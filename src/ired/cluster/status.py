@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from ired.cluster.trouble import classify, last_line, last_words
 from ired.config import RunConfig
 from ired.errors import UserError
 from ired.files import read_json
-from ired.runs import seed_folder
+from ired.finished import is_finished
+from ired.runs import pack_folder, seed_folder
 from ired.study import ResolvedStudy
 
 ORDER = ("lost", "failed", "running", "pending", "outdated", "not started", "done")
@@ -39,10 +41,14 @@ class RunStatus:
 
 
 class Layout:
-    """Where the workflow keeps what belongs to one run."""
+    """Where the workflow keeps what belongs to one run. `seeds_per_job`: as it was given on the command line,
+    for the commands that are printed."""
 
-    def __init__(self, results: Path, study: ResolvedStudy, scale: str, profile: str) -> None:
+    def __init__(
+        self, results: Path, study: ResolvedStudy, scale: str, profile: str, seeds_per_job: int | None = None
+    ) -> None:
         self.results, self.study, self.scale, self.profile = results, study, scale, profile
+        self._as_given = seeds_per_job
 
     def metrics(self, variant: str, seed: int) -> Path:
         return self.results / self.scale / "runs" / variant / f"seed{seed}" / "metrics.json"
@@ -70,8 +76,21 @@ class Layout:
         folder = self.results / ".state" / "slurm_logs" / "rule_train" / self.job(variant, seed)
         return sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
 
+    def events(self, variant: str, seed: int) -> list[dict[str, Any]]:
+        """What happened to the run's job: in the folder of its pack, or of what was missing of that."""
+        state = self.state(variant)
+        pack = [
+            self.study.run_config(self.scale, variant, s) for s in self.study.pack(self.scale, variant, seed)
+        ]
+        missing = [c for c in pack if not is_finished(seed_folder(state, c), c.fingerprint())]
+        for members in (missing, pack):
+            if found := Events(pack_folder(state, members)).read() if members else []:
+                return found
+        return []
+
     def rerun(self, variant: str, seed: int) -> str:
-        return f"snakemake --profile {self.profile} {self.metrics(variant, seed)}"
+        packed = f" --config seeds_per_job={self._as_given}" if self._as_given else ""
+        return f"snakemake --profile {self.profile} {self.metrics(variant, seed)}{packed}"
 
 
 def statuses(layout: Layout) -> list[RunStatus]:
@@ -101,12 +120,14 @@ def _status(config: RunConfig, variant: str, layout: Layout, jobs: dict[str, Que
         return RunStatus(name, "pending", f"job {job.job}: {job.reason}", None, None)
     if lock is not None:
         alive = why_alive(lock)
-        detail = f"{describe(lock)}, step {_step(lock, folder)}, {alive or _age(lock)}"
+        detail = f"{describe(lock)}, step {_step(lock, layout.events(variant, seed))}, {alive or _age(lock)}"
         if alive:
             return RunStatus(name, "running", detail, shown, None)
         return RunStatus(name, "lost", f"{detail}; its job ended without a word", shown, rerun)
     if job and job.live:
         return RunStatus(name, "running", f"job {job.job} on {job.nodes}: {job.state}, starting", shown, None)
+    if is_finished(folder, config.fingerprint()):
+        return RunStatus(name, "not started", "trained, and still to be published", None, rerun)
     trouble = _trouble(folder, layout, variant, seed, job)
     if trouble:
         kind, words, where = trouble
@@ -124,8 +145,8 @@ def _published(metrics: Path, config: RunConfig, name: str, rerun: str) -> RunSt
     return RunStatus(name, "done", found["status"], None, None)
 
 
-def _step(lock: dict[str, Any], folder: Path) -> Any:
-    noted = [e["step"] for e in Events(folder).read()[-1:] if "step" in e]
+def _step(lock: dict[str, Any], events: list[dict[str, Any]]) -> Any:
+    noted = [e["step"] for e in events[-1:] if "step" in e]
     return lock.get("step") or (noted[-1] if noted else "?")
 
 
@@ -136,20 +157,31 @@ def _age(lock: dict[str, Any]) -> str:
 def _trouble(
     folder: Path, layout: Layout, variant: str, seed: int, job: QueuedJob | None
 ) -> tuple[str, str, Path | None] | None:
-    """Class, last words and log of what went wrong, the run's own words before the scheduler's."""
+    """Class, last words and log of what went wrong, the run's own words before the scheduler's.
+
+    An attempt that is refused before it begins notes no event: what its log says, which every attempt writes
+    anew, is then newer than the last event.
+    """
     stop = stop_file(folder)
     if stop:
         return "stopped", f"{stop} exists; remove it to let the run go on", None
-    tries = attempts(Events(folder).read())
+    tries = attempts(layout.events(variant, seed))
     own = layout.log(variant, seed)
     logs = [*layout.slurm_logs(variant, seed)[-1:], own]
-    words = [tries[-1]["end"] or ""] if tries else []
-    texts = [*words, last_words(own), *(last_words(path) for path in logs[:-1]), job.state if job else ""]
+    words = [tries[-1]["end"] or "" if tries else "", last_words(own)]
+    if tries and own.exists() and own.stat().st_mtime > _timestamp(tries[-1]) + 1:
+        words.reverse()
+    texts = [*words, *(last_words(path) for path in logs[:-1]), job.state if job else ""]
     text = next((t for t in texts if classify(t) != "unknown"), next((t for t in texts if t), ""))
     if not text or (tries and tries[-1]["end"] == "finished"):
         return None
     where = own if own.exists() else (logs[0] if logs[0].exists() else None)
     return classify(text), last_line(text), where
+
+
+def _timestamp(attempt: dict[str, Any]) -> float:
+    """When an attempt was last heard of, in seconds since 1970."""
+    return datetime.fromisoformat(attempt.get("ended") or attempt["started"]).timestamp()
 
 
 def as_lines(found: list[RunStatus]) -> Iterator[str]:
