@@ -162,6 +162,16 @@ def test_conditioning_has_a_row_per_mined_variant_and_three_quantities(study: Ta
     assert all(len(artists(axes, "curve")) == 2 for axes in figure.axes)  # type: ignore[arg-type]
 
 
+def test_a_caption_counts_the_seeds_that_reached_the_end_of_training(study: Tables) -> None:
+    """A run that stops early has no later phase: it is not among those that the figure shows."""
+    table = study["conditioning"]
+    early = (table["variant"] == "adversarial") & (table["seed"] > 0) & (table["phase"] == 1)
+    assert "n = 5 seeds" in caption("conditioning", study)
+    assert "n = 1 to 5 seeds" in caption("conditioning", study | {"conditioning": table[~early]})
+    gone = (table["variant"] == "adversarial") & (table["phase"] == 1)
+    assert "n = 0 to 5 seeds" in caption("conditioning", study | {"conditioning": table[~gone]})
+
+
 def test_energy_gap_has_one_line_per_phase(study: Tables) -> None:
     figure = draw("energy_gap", study)
     assert len(artists(figure, "curve")) == 2 * 2 * 3

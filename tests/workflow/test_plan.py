@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -36,6 +37,25 @@ def test_a_typo_in_a_path_is_no_rule(snakemake: Snakemake) -> None:
 def test_figures_from_tables_alone_train_nothing(snakemake: Snakemake, project: Path, where: str) -> None:
     write_tables(make_tables(), project / "results", where, "strategies")
     assert planned(snakemake("-n", "figures")) == {"figures": 1, "draw_strategies": 1}
+
+
+def test_a_set_of_tables_that_lacks_one_is_left_out_and_named(snakemake: Snakemake, project: Path) -> None:
+    for where in ("laptop", "shipped/laptop"):
+        folder = write_tables(make_tables(), project / "results", where, "strategies")
+    (folder / "error_sizes.csv").unlink()
+    done = snakemake("-n", "figures")
+    assert planned(done) == {"figures": 1, "draw_strategies": 1}
+    said = "results/shipped/laptop/tables lacks strategies/error_sizes.csv: `figures` leaves strategies out"
+    assert done.stdout.count(said) == 1
+
+
+def test_every_shipped_set_of_tables_is_whole(snakemake: Snakemake, repository: Path, project: Path) -> None:
+    shutil.copytree(
+        repository / "results/shipped", project / "results/shipped", ignore=shutil.ignore_patterns("figures")
+    )
+    done = snakemake("-n", "figures")
+    assert planned(done)["draw_strategies"] == len(list((project / "results/shipped").glob("*/tables")))
+    assert "lacks" not in done.stdout
 
 
 def test_one_figure_by_its_path_is_drawn_with_those_beside_it(snakemake: Snakemake, project: Path) -> None:

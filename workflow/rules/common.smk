@@ -13,6 +13,7 @@ from ired.errors import UserError
 from ired.figures.registry import FIGURES
 from ired.study import ResolvedStudy
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # `python` by its full path: a job's PATH on a cluster node need not hold this environment.
 PY = shlex.quote(sys.executable)

@@ -1,5 +1,5 @@
-# Needs: tables. Makes: results/{where}/figures/{experiment}/{figure}.pdf and .png, and results/{where}/report.html, where {where} is a scale or
-# `shipped/` and a scale: tables cached in the repository are drawn by the same rules.
+# Needs: tables. Makes: results/{where}/figures/{experiment}/{figure}.pdf and .png, where {where} is a scale or `shipped/` and a scale (tables
+# cached in the repository are drawn by the same rules), and results/{scale}/report.html.
 
 PUBLISHED = "results/published/published_results.csv"
 

@@ -18,10 +18,17 @@ def of_scale(pattern, scale=SCALE):
 
 
 def tables_at_hand():
-    """(where, experiment) of every set of tables in this checkout: own ones of the scale, and shipped ones."""
-    folders = [f"results/{SCALE}", *sorted(glob.glob("results/shipped/*"))]
-    found = [(w, e) for w in folders for e in STUDY.study.experiments if os.path.exists(f"{w}/tables/{e}/runs.csv")]
-    return [(where.removeprefix("results/"), experiment) for where, experiment in found]
+    """(where, experiment) of every whole set of tables in this checkout: own ones of the scale, and shipped ones."""
+    found = []
+    for where in [f"results/{SCALE}", *sorted(glob.glob("results/shipped/*"))]:
+        for experiment in STUDY.study.experiments:
+            tables = [f"{experiment}/{name}.csv" for name in ["runs", *figure_tables(experiment)]] + ["reference.csv"]
+            lacking = [name for name in dict.fromkeys(tables) if not os.path.exists(f"{where}/tables/{name}")]
+            if not lacking:
+                found.append((where.removeprefix("results/"), experiment))
+            elif f"{experiment}/runs.csv" not in lacking and workflow.is_main_process:
+                logger.warning(f"{where}/tables lacks {', '.join(lacking)}: `figures` leaves {experiment} out there")
+    return found
 
 
 rule all:

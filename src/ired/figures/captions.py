@@ -44,6 +44,9 @@ def _seeds(tables: Mapping[str, pd.DataFrame], own: tuple[str, ...]) -> str:
             continue
         if "status" in table:
             table = table[table["status"] == "finished"]
+        if "phase" in table:  # a run that stopped early has none of the later ones
+            ends = table[table["phase"] == table["phase"].max()].groupby("variant")["seed"].nunique()
+            return _per_variant(ends.reindex(table["variant"].unique(), fill_value=0))
         if "seed" in table and len(table):
             return _per_variant(table.groupby("variant")["seed"].nunique())
         if "n" in table and len(table):

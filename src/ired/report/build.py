@@ -22,7 +22,7 @@ NOTES = {
         of a metric; the other p-values are not, and stand beside. P(improvement): the chance that a seed of
         the treatment has a lower error than a seed of the baseline. Detectable: the smallest true difference
         that a single test of this number of pairs finds with 80 % power.""",
-    "summary": """Minus affine: distance of the mean to the error of the best affine map of the input; below
+    "summary": """Minus affine: distance of the mean to the error of the best a I + b A; below
         zero is better than that line. Evaluation variance: what the finite test set alone does to one seed's
         mean; seed variance: what is left between seeds.""",
 }
