@@ -32,8 +32,8 @@ def interval(row: pd.Series) -> str:
 
 def result_table(summary: pd.DataFrame, reference: pd.DataFrame) -> Table:
     """Variants by row with their intervals, and the affine line below."""
-    table = Table(title="Mean over seeds with 95 % t-interval; lower is better", title_justify="left")
-    for column in ("variant", "seeds", *METRICS.values()):
+    table = Table(title="Mean over n seeds with 95 % t-interval; lower is better", title_justify="left")
+    for column in ("variant", "n", *METRICS.values()):
         table.add_column(column, justify="left" if column == "variant" else "right")
     for variant, rows in summary.groupby("variant", sort=False):
         by_metric = rows.set_index("metric")
