@@ -1,10 +1,11 @@
-"""What several test files of this folder train on."""
+"""What several test files of this folder train on, and the scheduler they ask."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from fake_slurm import FakeSlurm
 
 from factories import tiny_config
 
@@ -19,3 +20,10 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split in SPLITS:
         write_split(split, config.problem, config.held_out, folder / f"{split}.npz")
     return folder
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
+    """Stand-ins for SLURM's commands, outside of any job."""
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    return FakeSlurm(tmp_path / "bin", monkeypatch)

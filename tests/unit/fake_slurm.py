@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,10 @@ class FakeSlurm:
             self.says("squeue", "echo 'error: Unable to contact slurm controller' >&2; exit 1")
         else:
             self.says("squeue", f"echo {state}")
+
+
+def held(folder: Path, **facts: object) -> None:
+    """A lock of somebody else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    holder = {"token": "other", "host": "node7", "pid": 1, "job": "41", "heartbeat": time.time(), "step": 3}
+    (folder / "lock.json").write_text(json.dumps(holder | facts))

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_slurm import FakeSlurm
+from fake_slurm import FakeSlurm, held
 
 from factories import tiny_config
 from ired.cluster import drift
@@ -22,19 +22,6 @@ from ired.errors import PassingError, UserError
 from ired.held_out import SPLITS, write_split
 from ired.runs import Execution, seed_folder, train_and_publish
 from ired.stopping import Interrupted, Stopper
-
-
-@pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    return FakeSlurm(tmp_path / "bin", monkeypatch)
-
-
-def held(folder: Path, **facts: object) -> None:
-    """A lock of somebody else."""
-    folder.mkdir(parents=True, exist_ok=True)
-    holder = {"token": "other", "host": "node7", "pid": 1, "job": "41", "heartbeat": time.time(), "step": 3}
-    (folder / "lock.json").write_text(json.dumps(holder | facts))
 
 
 @pytest.mark.parametrize("text", ["1-02:03:04", "02:03:04", "3:04", "UNLIMITED", "NOT_SET", ""])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,25 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_slurm import FakeSlurm
+from fake_slurm import FakeSlurm, held
 
 from ired.cluster import lock
 from ired.cluster.job import Job
 from ired.cluster.lock import RunLock, process_start, read_lock, why_alive
 from ired.stopping import Interrupted, Stopper
-
-
-@pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    return FakeSlurm(tmp_path / "bin", monkeypatch)
-
-
-def held(folder: Path, **facts: object) -> None:
-    """A lock of somebody else."""
-    folder.mkdir(parents=True, exist_ok=True)
-    holder = {"token": "other", "host": "node7", "pid": 1, "job": "41", "heartbeat": time.time(), "step": 3}
-    (folder / "lock.json").write_text(json.dumps(holder | facts))
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "PENDING", "COMPLETING", "SUSPENDED"])

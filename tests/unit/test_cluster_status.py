@@ -21,12 +21,6 @@ from ired.study import ResolvedStudy
 
 
 @pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    return FakeSlurm(tmp_path / "bin", monkeypatch)
-
-
-@pytest.fixture
 def layout(repository: Path, tmp_path: Path) -> Layout:
     values = yaml.safe_load((repository / "config.yaml").read_text())
     values["scales"]["smoke"] |= {"seeds": list(range(8)), "experiments": ["strategies"]}
