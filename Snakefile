@@ -22,3 +22,11 @@ include: "workflow/rules/diagnose.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/targets.smk"
+
+
+# Here and not in an included file: Snakemake lets the bare call make a default target of the Snakefile itself alone.
+rule all:
+    """The scale's experiments from matrices to the report."""
+    default_target: True
+    input:
+        f"results/{SCALE}/report.html",

@@ -23,6 +23,14 @@ def test_all_trains_every_variant_and_seed_of_each_scale(snakemake: Snakemake) -
         assert jobs["draw_strategies"] == 1 and jobs["report_page"] == 1
 
 
+@pytest.mark.parametrize("profile", ["local", "slurm"])
+@pytest.mark.parametrize(("scale", "runs"), [("smoke", 3 * 2), ("laptop", 3 * 5), ("paper", 3 * 10)])
+def test_the_bare_call_makes_the_study(snakemake: Snakemake, profile: str, scale: str, runs: int) -> None:
+    """`default_target` in an included file is not looked at: the call without a target then did nothing."""
+    jobs = planned(snakemake("-n", "--profile", f"profiles/{profile}", "--config", f"scale={scale}"))
+    assert jobs["train"] == runs and jobs["report_page"] == 1
+
+
 def test_one_run_by_its_path(snakemake: Snakemake) -> None:
     jobs = planned(snakemake("-n", "results/laptop/runs/adversarial/seed3/metrics.json"))
     assert jobs == {"train": 1, "dataset": 1}

@@ -31,13 +31,6 @@ def tables_at_hand():
     return found
 
 
-rule all:
-    """The scale's experiments from matrices to the report."""
-    default_target: True
-    input:
-        f"results/{SCALE}/report.html",
-
-
 rule runs:
     """Every trained run of the scale's experiments."""
     input:
