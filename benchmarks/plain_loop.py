@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ired.schedule import NoiseSchedule, ScheduleSettings, noise_schedule
+from ired.diffusion.schedule import NoiseSchedule, ScheduleSettings, noise_schedule
 
 
 class PlainEnergy(nn.Module):

@@ -20,10 +20,10 @@ import torch
 import yaml
 from plain_loop import PlainLoop
 
-from ired.engine import Engine
-from ired.provenance import cpu_name
-from ired.study import ResolvedStudy
-from ired.training import pick_device, use_threads
+from ired.record.provenance import cpu_name
+from ired.study.resolve import ResolvedStudy
+from ired.training.engine import Engine
+from ired.training.loop import pick_device, use_threads
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

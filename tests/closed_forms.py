@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from factories import DenoisingOptimum, generator
-from ired.descent import Descender, ReleaseCompat
+from ired.base.streams import Streams
+from ired.diffusion.descent import Descender, ReleaseCompat
+from ired.diffusion.schedule import ScheduleSettings, noise_schedule
 from ired.energy import BoundEnergy, MlpNetwork, build_network
-from ired.matrices import Problem, draw_pairs
 from ired.negatives import Positives, Strategy, build_strategy, parse_settings
-from ired.rng import Streams
-from ired.schedule import ScheduleSettings, noise_schedule
+from ired.tasks.inversion import Problem, draw_pairs
 
 SCHEDULE = noise_schedule(ScheduleSettings())
 

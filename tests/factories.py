@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ired.config import RunConfig, with_value
+from ired.study.run_config import RunConfig, with_value
 
 TINY: dict[str, Any] = {
     "protocol": 1,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ired import columns
+from ired.record import schema
 from synthetic_design import LEVELS, PHASES, Arm, Design, N, members, random_stream
 
 
@@ -51,10 +51,10 @@ def make_conditioning(design: Design) -> pd.DataFrame:
                 "symmetry_defect_mean": _noise(t) / (1 + _noise(t)),
                 "residual_mean": 3 * _noise(t) + extra,
             })  # fmt: skip
-    return pd.DataFrame(rows)[[*columns.RUN_KEYS, *columns.CONDITIONING]]
+    return pd.DataFrame(rows)[[*schema.RUN_KEYS, *schema.CONDITIONING]]
 
 
-NEGATIVE_COLUMNS = columns.ENERGY_PROFILE[columns.ENERGY_PROFILE.index("energy_negative") :]
+NEGATIVE_COLUMNS = schema.ENERGY_PROFILE[schema.ENERGY_PROFILE.index("energy_negative") :]
 
 
 def make_energy_profile(design: Design) -> pd.DataFrame:

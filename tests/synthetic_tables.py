@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ired import columns
+from ired.record import schema
 from ired.statistics import nominate
 from synthetic_design import LADDER, PLAIN_MADDS, Design, N, members, random_stream
 from synthetic_diagnostics import (
@@ -137,7 +137,7 @@ def make_contrasts(runs: pd.DataFrame) -> pd.DataFrame:
             if len(pair) < 2:
                 continue
             rows.append(_contrast(metric, variant, variants[0], pair, len(wide) - len(pair), primary=k == 0))
-    return pd.DataFrame(rows, columns=list(columns.CONTRASTS))
+    return pd.DataFrame(rows, columns=list(schema.CONTRASTS))
 
 
 def _contrast(

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from ired.errors import UserError
+from ired.base.errors import UserError
 
 EXIT_INTERRUPTED, EXIT_USER_ERROR = 75, 78
 
@@ -32,9 +32,9 @@ def dataset(
     out: Annotated[Path, typer.Option(help="The folder to write to: SET.npz and its sidecar SET.json.")],
 ) -> None:
     """Draw the held-out sets of matrices and their inverses: fit, validation, test_id and test_ood."""
-    from ired.config import HeldOut, validated
-    from ired.held_out import SPLITS, write_split
-    from ired.matrices import Problem
+    from ired.study.run_config import HeldOut, validated
+    from ired.tasks.held_out import SPLITS, write_split
+    from ired.tasks.inversion import Problem
 
     settings = json.loads(config)
     problem, held_out = (
@@ -54,11 +54,11 @@ def reference(
     out: Annotated[Path, typer.Option(help="reference.csv to write.")],
 ) -> None:
     """Fit the closed-form predictors and test them: the reference lines of every plot."""
-    from ired.config import validated
-    from ired.files import write_text
-    from ired.held_out import read_split
-    from ired.matrices import Problem
-    from ired.reference import reference_table
+    from ired.base.files import write_text
+    from ired.study.run_config import validated
+    from ired.tasks.held_out import read_split
+    from ired.tasks.inversion import Problem
+    from ired.tasks.predictors import reference_table
 
     problem = validated(Problem, json.loads(config)["problem"], "problem")
     tests = {split: read_split(data / f"test_{split}.npz", problem) for split in ("id", "ood")}
@@ -92,10 +92,10 @@ def train(
     ] = None,
 ) -> None:
     """Train one run or a pack of seeds; resumes what was interrupted, republishes what is finished."""
-    from ired.cluster.drift import refuse_drift
-    from ired.cluster.fatal import remembered
-    from ired.cluster.words import forgive_lost_words
-    from ired.finished import republished
+    from ired.job.code_version import refuse_drift
+    from ired.job.failure_memory import remembered
+    from ired.job.log_guard import forgive_lost_words
+    from ired.record.publish import republished
 
     forgive_lost_words()
     # Before torch is imported: a job that cannot succeed, or has nothing to do, ends in its first second.
@@ -103,11 +103,11 @@ def train(
     if not receipt and republished(config, state, run_dir or []):
         return
     with remembered(config, state):
-        from ired.cluster.deadline import stopper_for
-        from ired.config import RunConfig
-        from ired.files import write_json
-        from ired.runs import Execution, train_and_publish
-        from ired.training import pick_device, use_threads
+        from ired.base.files import write_json
+        from ired.job.deadline import stopper_for
+        from ired.job.train import Execution, train_and_publish
+        from ired.study.run_config import RunConfig
+        from ired.training.loop import pick_device, use_threads
 
         run_dirs = run_dir or []
         if len(run_dirs) != (0 if receipt else len(config)):
@@ -134,7 +134,7 @@ def diagnose(
 ) -> None:
     """Conditioning, energy profile, directions and sizes of the errors of one trained run."""
     from ired.diagnostics.run import diagnose as run_diagnostics
-    from ired.training import pick_device, use_threads
+    from ired.training.loop import pick_device, use_threads
 
     use_threads(threads)
     run_diagnostics(run_dir, data, matrices, run_dir, pick_device(device))
@@ -148,9 +148,9 @@ def aggregate(
     out: Annotated[Path, typer.Option(help="Folder for the tables.")],
 ) -> None:
     """Many runs into tables: intervals, contrasts, learning curves, diagnostics."""
-    from ired.aggregate import aggregate as aggregate_runs
-    from ired.experiment import ExperimentSpec
-    from ired.fingerprints import fingerprint
+    from ired.base.hashing import fingerprint
+    from ired.tables.aggregate import aggregate as aggregate_runs
+    from ired.tables.specification import ExperimentSpec
 
     spec = ExperimentSpec.model_validate_json(experiment)
     aggregate_runs(runs, reference_csv, spec, out, fingerprint)
@@ -187,7 +187,7 @@ def report(
 ) -> None:
     """One self-contained page that opens with the answer."""
     from ired.report import build
-    from ired.summary import opening
+    from ired.report.terminal import opening
 
     chosen = json.loads(experiments)
     graph = workflow.read_text(encoding="utf-8") if workflow.exists() else None
@@ -204,7 +204,7 @@ def summary(
     ] = None,
 ) -> None:
     """Print an experiment's answer, its table, and where the report and the figures are."""
-    from ired.summary import configured_scale, show
+    from ired.report.terminal import configured_scale, show
 
     show(Path("results") / (scale or configured_scale()), experiment)
 
@@ -260,7 +260,7 @@ def status(
 
 def main() -> None:
     """Run a command; a `UserError` becomes one line on stderr."""
-    from ired.stopping import Interrupted
+    from ired.training.stopping import Interrupted
 
     try:
         app(standalone_mode=True)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from closed_forms import SCHEDULE, mlp_energy, positives, strategy
 from factories import generator
-from ired.losses import Contrast, contrast_loss, sample_contrast
+from ired.base.streams import Streams
 from ired.negatives import Proposal
 from ired.negatives.langevin import LangevinNegatives
-from ired.rng import Streams
+from ired.training.objective import Contrast, contrast_loss, sample_contrast
 
 CD = Contrast(loss="cd")
 DATA_MEAN, LEVEL = 1.5, 4

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from closed_forms import SCHEDULE, optimal_energy, positives, strategy
-from ired.losses import Contrast, contrast_loss, denoising_loss
+from ired.base.streams import Streams
 from ired.negatives import Positives, Proposal
 from ired.negatives.langevin import LangevinNegatives
-from ired.rng import Streams
+from ired.training.objective import Contrast, contrast_loss, denoising_loss
 
 N = 20  # the published size
 WEIGHT, PENALTY = 0.05, 0.1  # of the energy term, and of the regulariser within it: the record's

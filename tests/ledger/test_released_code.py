@@ -10,15 +10,15 @@ from torch import Tensor
 
 from closed_forms import SCHEDULE, OptimalNetwork, mlp_energy, optimal_energy, positives, strategy
 from factories import tiny_config
-from ired.descent import Descender, Inference, ReleaseCompat, annealed_levels, infer
+from ired.base.streams import Streams
 from ired.diagnostics.energy_profile import gap_statistics
+from ired.diffusion.descent import Descender, Inference, ReleaseCompat, annealed_levels, infer
 from ired.energy import BoundEnergy
-from ired.engine import Engine
 from ired.negatives import Positives, Strategy
 from ired.negatives.adversarial import AdversarialNegatives, AdversarialSettings
 from ired.negatives.langevin import LangevinNegatives
 from ired.negatives.replay import ReplayBuffer
-from ired.rng import Streams
+from ired.training.engine import Engine
 
 
 def permuted(batch: Positives, order: Tensor) -> Positives:

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from closed_forms import SCHEDULE, mlp_energy, optimal_energy, positives, small_mlp, strategy
 from factories import generator
-from ired.descent import Descender, Inference, ReleaseCompat, annealed_levels
+from ired.base.streams import Streams
+from ired.diffusion.descent import Descender, Inference, ReleaseCompat, annealed_levels
 from ired.energy import BoundEnergy
 from ired.negatives import Positives
 from ired.negatives.langevin import LangevinNegatives
 from ired.negatives.replay import ReplayBuffer
-from ired.rng import Streams
 from live_bytes import LiveBytes
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ConfigDict, ValidationError
 
-from ired.losses import Contrast
 from ired.negatives.adversarial import AdversarialSettings
+from ired.training.objective import Contrast
 
 # What the record set for mining, under the names it used.
 MINING_KEYS = {

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ired.descent import Descender, Inference, ReleaseCompat, annealed_levels
+from ired.diffusion.descent import Descender, Inference, ReleaseCompat, annealed_levels
+from ired.diffusion.schedule import ScheduleSettings, noise_schedule
 from ired.energy.mlp import MlpEnergy, MlpNetwork
-from ired.losses import Contrast, Objective
 from ired.negatives import STRATEGIES
-from ired.schedule import ScheduleSettings, noise_schedule
+from ired.training.objective import Contrast, Objective
 
 FILE = Path(os.environ.get("IRED_REFERENCE", Path(__file__).parent / "data" / "ired_reference_rank4.npz"))
 N, LEVELS = 4, 10

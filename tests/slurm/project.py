@@ -74,7 +74,7 @@ class Project:
                 source, root
             )
         project = cls(root)
-        project.append("src/ired/engine.py", PACE)
+        project.append("src/ired/training/engine.py", PACE)
         project.append("Snakefile", POLLS)
         project.pace(0)
         project.configure((repository / "config.yaml").read_text())

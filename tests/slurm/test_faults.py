@@ -115,7 +115,7 @@ def test_t12_a_commit_while_jobs_queue(rig: Rig, versioned: Project, finished: F
     controller = project.start(*project.metrics(0), "--retries", "1")
     try:
         wait_for(rig.jobs, 60, "a job in the queue")
-        source = project.root / "src/ired/losses.py"
+        source = project.root / "src/ired/training/objective.py"
         source.write_text(source.read_text() + "\n# changed\n")
         project.git("commit", "--quiet", "-a", "-m", "second")
     finally:

@@ -119,7 +119,7 @@ HOG = b"x" * 1_100_000_000
 
 
 def test_t8_more_memory_at_the_second_attempt(rig: Rig, project: Project, finished: Finished) -> None:
-    project.append("src/ired/engine.py", HOG)
+    project.append("src/ired/training/engine.py", HOG)
     project.pace(SLOW)
     memory = ("--set-resources", "train:mem_mb=min(1000 * attempt, 2000)", "train:runtime=10")
     controller = project.start(*project.metrics(0), *memory, "--retries", "1")
@@ -136,7 +136,7 @@ def test_t8_more_memory_at_the_second_attempt(rig: Rig, project: Project, finish
 
 
 def test_t8b_status_says_oom_where_memory_never_suffices(rig: Rig, project: Project) -> None:
-    project.append("src/ired/engine.py", HOG)
+    project.append("src/ired/training/engine.py", HOG)
     project.pace(SLOW)
     memory = ("--set-resources", "train:mem_mb=1000", "train:runtime=10")
     controller = project.run(*project.metrics(0), *memory, "--retries", "0")

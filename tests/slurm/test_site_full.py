@@ -31,7 +31,9 @@ def test_t13a_modules_of_the_site_file(rig: Rig, project: Project, finished: Fin
     (folder / "accelerator" / "1.0").write_text(MODULE)
     site = project.root / "profiles/slurm/site.yaml"
     site.write_text(f"modules: [accelerator/1.0]\nmodules_init: {init}\n")
-    project.append("src/ired/engine.py", '\nimport os\nassert os.environ["IRED_TEST_MODULE"] == "loaded"\n')
+    project.append(
+        "src/ired/training/engine.py", '\nimport os\nassert os.environ["IRED_TEST_MODULE"] == "loaded"\n'
+    )
     good = project.run(*project.metrics(0), MODULEPATH=str(folder))
     assert good.code == 0 and (project.run_dir(0) / "metrics.json").exists()
     site.write_text(f"modules: [accelerator/9.9]\nmodules_init: {init}\n")

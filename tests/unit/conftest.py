@@ -13,7 +13,7 @@ from factories import tiny_config
 @pytest.fixture(scope="session")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The held-out sets of `tiny_config`."""
-    from ired.held_out import SPLITS, write_split
+    from ired.tasks.held_out import SPLITS, write_split
 
     folder = tmp_path_factory.mktemp("data")
     config = tiny_config()

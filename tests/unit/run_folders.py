@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ired import columns
-from ired.experiment import ExperimentSpec
+from ired.record import schema
+from ired.tables.specification import ExperimentSpec
 
 STEPS = 100
 COST = {"none": 1000, "random": 1600, "adversarial": 2200}
@@ -45,10 +45,10 @@ def diagnostics() -> dict[str, pd.DataFrame]:
     """One row each, two for the directions."""
     tables = {}
     for name, expected in (
-        ("conditioning", columns.CONDITIONING),
-        ("energy_profile", columns.ENERGY_PROFILE),
-        ("error_directions", columns.ERROR_DIRECTIONS),
-        ("error_sizes", columns.ERROR_SIZES),
+        ("conditioning", schema.CONDITIONING),
+        ("energy_profile", schema.ENERGY_PROFILE),
+        ("error_directions", schema.ERROR_DIRECTIONS),
+        ("error_sizes", schema.ERROR_SIZES),
     ):
         table = pd.DataFrame([[0.5] * len(expected)] * 2, columns=list(expected))
         for word, values in (("sample", ["positive", "negative"]), ("split", ["id", "ood"])):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ired import columns
-from ired.published import read_published, ten_seed_record
+from ired.record import schema
+from ired.record.published import read_published, ten_seed_record
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "published_results.csv"
 NO_REFERENCE = pd.DataFrame(columns=["predictor", "coefficients", "split", "n", "matrices", "mse", "mse_se"])
@@ -41,7 +41,7 @@ def runs(
         for name, numbers in values.items()
         for index, value in enumerate(numbers)
     ]
-    return pd.DataFrame(rows).reindex(columns=list(dict.fromkeys([*columns.RUNS, metric])))
+    return pd.DataFrame(rows).reindex(columns=list(dict.fromkeys([*schema.RUNS, metric])))
 
 
 def reference(mse: float, se: float = 0.0, n: int = 6, predictor: str = "affine") -> pd.DataFrame:

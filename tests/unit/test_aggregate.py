@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from run_folders import COST, STEPS, edit_json, experiment, write_reference, write_run, write_study
 
-from ired import columns
-from ired.aggregate import aggregate
-from ired.runfolder import DIAGNOSTICS
+from ired.record import schema
+from ired.record.run_folder import DIAGNOSTICS
+from ired.tables.aggregate import aggregate
 
 TABLES = {"runs", "summary", "contrasts", "learning_curves", "budget", "nominations", *DIAGNOSTICS}
 
@@ -34,16 +34,16 @@ def test_every_table_is_written_with_the_columns_of_its_contract(study: Path) ->
         "provenance.json",
     }
     for name, expected in (
-        ("runs", columns.RUNS),
-        ("summary", columns.SUMMARY),
-        ("contrasts", columns.CONTRASTS),
-        ("learning_curves", columns.LEARNING_CURVES),
-        ("budget", columns.BUDGET),
-        ("nominations", columns.NOMINATIONS),
-        ("conditioning", columns.RUN_KEYS + columns.CONDITIONING),
-        ("energy_profile", columns.RUN_KEYS + columns.ENERGY_PROFILE),
-        ("error_directions", columns.RUN_KEYS + columns.ERROR_DIRECTIONS),
-        ("error_sizes", columns.RUN_KEYS + columns.ERROR_SIZES),
+        ("runs", schema.RUNS),
+        ("summary", schema.SUMMARY),
+        ("contrasts", schema.CONTRASTS),
+        ("learning_curves", schema.LEARNING_CURVES),
+        ("budget", schema.BUDGET),
+        ("nominations", schema.NOMINATIONS),
+        ("conditioning", schema.RUN_KEYS + schema.CONDITIONING),
+        ("energy_profile", schema.RUN_KEYS + schema.ENERGY_PROFILE),
+        ("error_directions", schema.RUN_KEYS + schema.ERROR_DIRECTIONS),
+        ("error_sizes", schema.RUN_KEYS + schema.ERROR_SIZES),
     ):
         assert tuple(pd.read_csv(study / "out" / f"{name}.csv").columns) == expected, name
 
@@ -58,16 +58,16 @@ def test_every_column_is_in_the_documented_contract() -> None:
         "eigenvalue_min",
     )  # documented as name_q10/_q50/_q90
     for name, expected in (
-        ("runs.csv", columns.RUNS),
-        ("summary.csv", columns.SUMMARY),
-        ("contrasts.csv", columns.CONTRASTS),
-        ("learning_curves.csv", columns.LEARNING_CURVES),
-        ("budget.csv", columns.BUDGET),
-        ("nominations.csv", columns.NOMINATIONS),
-        ("conditioning.csv", columns.CONDITIONING),
-        ("energy_profile.csv", columns.ENERGY_PROFILE),
-        ("error_directions.csv", columns.ERROR_DIRECTIONS),
-        ("error_sizes.csv", columns.ERROR_SIZES),
+        ("runs.csv", schema.RUNS),
+        ("summary.csv", schema.SUMMARY),
+        ("contrasts.csv", schema.CONTRASTS),
+        ("learning_curves.csv", schema.LEARNING_CURVES),
+        ("budget.csv", schema.BUDGET),
+        ("nominations.csv", schema.NOMINATIONS),
+        ("conditioning.csv", schema.CONDITIONING),
+        ("energy_profile.csv", schema.ENERGY_PROFILE),
+        ("error_directions.csv", schema.ERROR_DIRECTIONS),
+        ("error_sizes.csv", schema.ERROR_SIZES),
     ):
         for column in expected:
             short = next((f"{base}_q10" for base in quantiles if column.startswith(f"{base}_q")), column)
@@ -123,7 +123,7 @@ def test_a_diverged_run_keeps_its_row_and_drops_its_pair(tmp_path: Path) -> None
     lost = tables["runs"].query("variant == 'random' and seed == 1").iloc[0]
     assert lost["status"] == "diverged"
     assert lost["diverged_at"] == STEPS // 2
-    assert lost[list(columns.METRICS)].isna().all()
+    assert lost[list(schema.METRICS)].isna().all()
     summary = tables["summary"].set_index(["metric", "variant"]).loc[("mse_id", "random")]
     assert (summary["n"], summary["n_diverged"]) == (2, 1)
     contrast = tables["contrasts"].set_index(["metric", "treatment"]).loc[("mse_id", "random")]

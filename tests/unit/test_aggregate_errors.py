@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 from run_folders import edit_json, experiment, write_study
 
-from ired.aggregate import aggregate
-from ired.errors import UserError
-from ired.fingerprints import arm_fingerprint
+from ired.base.errors import UserError
+from ired.base.hashing import arm_fingerprint
+from ired.tables.aggregate import aggregate
 
 FILES = ("metrics.json", "config.json", "provenance.json", "history.csv")
 TABLES = ("conditioning.csv", "energy_profile.csv", "error_directions.csv", "error_sizes.csv")

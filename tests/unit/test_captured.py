@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from factories import tiny_config
-from ired.engine import CapturedUpdate, Engine
+from ired.training.engine import CapturedUpdate, Engine
 
 LANGEVIN = {
     "strategy": "langevin",

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from fake_slurm import FakeSlurm
 
+from ired.base.errors import UserError
 from ired.cluster import checks_project, checks_slurm
 from ired.cluster.checks import Check, CheckFunction, Subject, read_profile
 from ired.cluster.doctor import read_study
 from ired.cluster.site import read_site
-from ired.cluster.slurm import Answer
-from ired.errors import UserError
+from ired.job.slurm import Answer
 
 
 @pytest.fixture

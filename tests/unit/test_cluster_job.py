@@ -13,15 +13,15 @@ import pytest
 from fake_slurm import FakeSlurm, held
 
 from factories import tiny_config
-from ired.cluster import drift
-from ired.cluster.deadline import stopper_for
-from ired.cluster.events import Events, attempts
-from ired.cluster.fatal import remembered
-from ired.cluster.slurm import duration, job_state, queue
-from ired.errors import PassingError, UserError
-from ired.held_out import SPLITS, write_split
-from ired.runs import Execution, seed_folder, train_and_publish
-from ired.stopping import Interrupted, Stopper
+from ired.base.errors import PassingError, UserError
+from ired.job import code_version
+from ired.job.deadline import stopper_for
+from ired.job.events import Events, attempts
+from ired.job.failure_memory import remembered
+from ired.job.slurm import duration, job_state, queue
+from ired.job.train import Execution, seed_folder, train_and_publish
+from ired.tasks.held_out import SPLITS, write_split
+from ired.training.stopping import Interrupted, Stopper
 
 
 @pytest.mark.parametrize("text", ["1-02:03:04", "02:03:04", "3:04", "UNLIMITED", "NOT_SET", ""])
@@ -58,7 +58,7 @@ def test_a_stop_file_of_run_variant_or_scale_stops_and_keeps_from_starting(
 ) -> None:
     config, execution = prepared(tmp_path)
     folder = seed_folder(execution.state, config)
-    monkeypatch.setattr("ired.cluster.job.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("ired.job.attempt.LOOK_SECONDS", 0.01)
     stop = [folder, *folder.parents][level] / "STOP"
 
     class Slow(Stopper):
@@ -95,7 +95,7 @@ def test_too_little_space_is_said_before_training(
 ) -> None:
     config, execution = prepared(tmp_path)
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("ired.cluster.job.shutil.disk_usage", lambda folder: usage)
+    monkeypatch.setattr("ired.job.attempt.shutil.disk_usage", lambda folder: usage)
     with pytest.raises(PassingError, match="0 MiB are free, 3 checkpoints need 1 MiB"):
         train_and_publish([config], [tmp_path / "run"], execution, Stopper())
 
@@ -143,23 +143,23 @@ def test_a_mistake_is_remembered_for_one_call_of_snakemake(
     attempt()
     attempt()
     assert len(calls) == 2 and not list(tmp_path.iterdir()), "by hand every call tries"
-    monkeypatch.setenv(drift.RUN_ID, "one")
+    monkeypatch.setenv(code_version.RUN_ID, "one")
     attempt(error=PassingError)
     assert not list(tmp_path.iterdir()), "what may pass is tried again"
     attempt()
     calls.clear()
     assert "the data are altered (so it was in job" in attempt() and calls == []
     attempt(config='{"seed": 1}')
-    monkeypatch.setenv(drift.RUN_ID, "two")
+    monkeypatch.setenv(code_version.RUN_ID, "two")
     attempt()
-    monkeypatch.setenv(drift.EXPECT_SHA, "another")
+    monkeypatch.setenv(code_version.EXPECT_SHA, "another")
     attempt()
     assert len(calls) == 3, "a new configuration, call or commit starts afresh"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in (drift.EXPECT_SHA, drift.EXPECT_CONFIG, drift.RUN_ID):
+    for name in (code_version.EXPECT_SHA, code_version.EXPECT_CONFIG, code_version.RUN_ID):
         monkeypatch.setenv(name, "")  # so that it is put back afterwards
         monkeypatch.delenv(name)
     root = tmp_path / "checkout"
@@ -179,38 +179,40 @@ def git(*words: str) -> None:
 def test_code_that_changed_is_refused_in_a_job_and_nowhere_else(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drift.plan({"scale": "tiny"})
-    planned = os.environ[drift.EXPECT_SHA]
+    code_version.plan({"scale": "tiny"})
+    planned = os.environ[code_version.EXPECT_SHA]
     (checkout / "README.md").write_text("words\n")
     git("add", ".")
     git("commit", "--quiet", "-m", "documentation")
     monkeypatch.setenv("SLURM_JOB_ID", "5")
-    drift.refuse_drift()
+    code_version.refuse_drift()
     (checkout / "src" / "code.py").write_text("a = 2\n")
     with pytest.raises(UserError, match=rf"submitted from {planned} but finds \w+\+\w+; check"):
-        drift.refuse_drift()
+        code_version.refuse_drift()
     git("commit", "--quiet", "-a", "-m", "second")
-    with pytest.raises(UserError, match=rf"submitted from {planned} but finds {drift.code_identity()};"):
-        drift.refuse_drift()
+    with pytest.raises(
+        UserError, match=rf"submitted from {planned} but finds {code_version.code_identity()};"
+    ):
+        code_version.refuse_drift()
     monkeypatch.delenv("SLURM_JOB_ID")
-    drift.refuse_drift()
+    code_version.refuse_drift()
 
 
 def test_uncommitted_code_may_be_planned(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (checkout / "src" / "code.py").write_text("a = 3\n")
-    drift.plan({})
+    code_version.plan({})
     monkeypatch.setenv("SLURM_JOB_ID", "5")
-    drift.refuse_drift()
+    code_version.refuse_drift()
     git("checkout", "--quiet", "src/code.py")
     with pytest.raises(UserError, match="submitted from"):
-        drift.refuse_drift()
+        code_version.refuse_drift()
 
 
 def test_a_configuration_that_changed_is_refused(checkout: Path) -> None:
-    drift.plan({"scale": "tiny"})
-    drift.plan({"scale": "tiny"})
+    code_version.plan({"scale": "tiny"})
+    code_version.plan({"scale": "tiny"})
     with pytest.raises(UserError, match=r"config\.yaml changed"):
-        drift.plan({"scale": "paper"})
+        code_version.plan({"scale": "paper"})
 
 
 def test_events_survive_a_torn_line_and_a_full_disk(

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from fake_slurm import FakeSlurm, held
 
-from ired.cluster import lock
-from ired.cluster.job import Job
-from ired.cluster.lock import RunLock, process_start, read_lock, why_alive
-from ired.stopping import Interrupted, Stopper
+from ired.job import lock
+from ired.job.attempt import Job
+from ired.job.lock import RunLock, process_start, read_lock, why_alive
+from ired.training.stopping import Interrupted, Stopper
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "PENDING", "COMPLETING", "SUSPENDED"])

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from snakemake.profiles import ProfileConfigFileParser
 
+from ired.base.errors import UserError
 from ired.cluster.site import Site, read_site
-from ired.errors import UserError
 
 
 def parsed(root: Path, repository: Path, site: str | None, monkeypatch: pytest.MonkeyPatch) -> dict:  # type: ignore[type-arg]

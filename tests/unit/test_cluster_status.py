@@ -13,11 +13,11 @@ import pytest
 import yaml
 from fake_slurm import FakeSlurm
 
-from ired.cluster.events import Events
+from ired.cluster.failure_kinds import classify
 from ired.cluster.status import Layout, RunStatus, as_lines, statuses
-from ired.cluster.trouble import classify
-from ired.runs import pack_folder, seed_folder
-from ired.study import ResolvedStudy
+from ired.job.events import Events
+from ired.job.train import pack_folder, seed_folder
+from ired.study.resolve import ResolvedStudy
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from factories import tiny_config, tiny_settings
-from ired.config import RunConfig, merged, same_pack
-from ired.engine import Engine
-from ired.errors import UserError
-from ired.study import ResolvedStudy
+from ired.base.errors import UserError
+from ired.study.resolve import ResolvedStudy
+from ired.study.run_config import RunConfig, merged, same_pack
+from ired.training.engine import Engine
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ def python(program: str, folder: Path) -> str:
 def test_a_study_is_read_without_torch_which_still_works_when_used(repository: Path) -> None:
     printed = python(
         "import sys, yaml\n"
-        "from ired.deferred import defer\n"
+        "from ired.base.lazy import defer\n"
         "defer('torch')\n"
-        "from ired.study import ResolvedStudy\n"
+        "from ired.study.resolve import ResolvedStudy\n"
         "study = ResolvedStudy(yaml.safe_load(open('config.yaml')))\n"
         "study.run_config('laptop', 'adversarial', 0).to_json(), study.figures('strategies')\n"
         "print('torch._C' in sys.modules)\n"
@@ -33,7 +33,7 @@ def test_what_is_loaded_or_missing_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     (tmp_path / "package/__init__.py").write_text("print('run')\nvalue = 1\n")
     program = (
-        "import sys; from ired.deferred import defer\n"
+        "import sys; from ired.base.lazy import defer\n"
         "defer('no_such_package'); assert 'no_such_package' not in sys.modules\n"
         "defer('package'); import package; import package as again; print('imported')\n"
         "assert again.value == 1 and package.value == 1\n"

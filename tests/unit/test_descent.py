@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from factories import DenoisingOptimum, generator
-from ired.config import with_value
-from ired.descent import Descender, Inference, ReleaseCompat, annealed_levels
+from ired.diffusion.descent import Descender, Inference, ReleaseCompat, annealed_levels
+from ired.diffusion.schedule import ScheduleSettings, noise_schedule
 from ired.energy import MlpNetwork, build_network
-from ired.schedule import ScheduleSettings, noise_schedule
+from ired.study.run_config import with_value
 
 SCHEDULE = noise_schedule(ScheduleSettings())
 BATCH, D = 40, 9

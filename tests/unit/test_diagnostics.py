@@ -15,7 +15,8 @@ import torch
 from scipy.stats import norm
 
 from factories import DenoisingOptimum, generator, tiny_config
-from ired.descent import Descent
+from ired.base.errors import UserError
+from ired.base.streams import Streams
 from ired.diagnostics.conditioning import conditioning
 from ired.diagnostics.energy_profile import (
     diversity_statistics,
@@ -28,15 +29,14 @@ from ired.diagnostics.energy_profile import (
 from ired.diagnostics.error_directions import error_direction_rows, error_shares
 from ired.diagnostics.error_sizes import LEVELS, carried_share, error_size_rows
 from ired.diagnostics.run import OUTPUTS, Level, diagnose
-from ired.engine import Engine
-from ired.errors import UserError
-from ired.held_out import SPLITS, MatrixSet, write_split
-from ired.matrices import Problem, draw_pairs
-from ired.reference import eigenvalues, predictors
-from ired.rng import Streams
-from ired.runs import Execution, train_and_publish
-from ired.schedule import ScheduleSettings, noise_schedule
-from ired.stopping import Stopper
+from ired.diffusion.descent import Descent
+from ired.diffusion.schedule import ScheduleSettings, noise_schedule
+from ired.job.train import Execution, train_and_publish
+from ired.tasks.held_out import SPLITS, MatrixSet, write_split
+from ired.tasks.inversion import Problem, draw_pairs
+from ired.tasks.predictors import eigenvalues, predictors
+from ired.training.engine import Engine
+from ired.training.stopping import Stopper
 
 SCHEDULE = noise_schedule(ScheduleSettings())
 COUNT, N = 4000, 4

@@ -10,10 +10,10 @@ import torch
 from scipy.stats import norm
 
 from closed_forms import SCHEDULE, optimal_energy, positives, strategy
+from ired.base.streams import Streams
 from ired.diagnostics.energy_profile import gap_statistics, likelihood_statistics
-from ired.matrices import Problem, draw_pairs
 from ired.negatives import Positives
-from ired.rng import Streams
+from ired.tasks.inversion import Problem, draw_pairs
 
 COUNT = 4000
 

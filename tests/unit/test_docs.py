@@ -13,18 +13,18 @@ from pathlib import Path
 import yaml
 from leaves import leaves
 
-from ired.config import RunConfig
 from ired.energy import EquivariantNetwork
-from ired.study_settings import Experiment, Scale, Study
+from ired.study.run_config import RunConfig
+from ired.study.schema import Experiment, Scale, Study
 
 SCRIPT = """
 import json, sys
 import torch
-from ired.config import RunConfig
+from ired.study.run_config import RunConfig
 from ired.energy import EquivariantNetwork
-from ired.study_settings import Experiment, Scale, Study
-from ired.engine import Engine
-from ired.errors import UserError
+from ired.study.schema import Experiment, Scale, Study
+from ired.training.engine import Engine
+from ired.base.errors import UserError
 
 settings = json.loads(sys.argv[1])
 engine = Engine(RunConfig.from_json(json.dumps(settings)), (0,))
@@ -131,9 +131,9 @@ def test_every_key_is_explained_and_every_explained_key_exists(repository: Path)
 
 
 def test_defaults_in_the_table_of_parameters_are_the_defaults(repository: Path) -> None:
-    from ired.losses import Contrast
     from ired.negatives import STRATEGIES
     from ired.negatives.replay import Replay
+    from ired.training.objective import Contrast
 
     page = (repository / "docs/parameters.md").read_text()
     cells = re.findall(r"^\| `\w+` \| `([\w.]+)` \| ([^|]+?) \|", page, re.MULTILINE)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ired.base.format_numbers import percent, with_interval
 from ired.figures.output import read_table
-from ired.wording import percent, with_interval
 
 
 @pytest.fixture(scope="module")

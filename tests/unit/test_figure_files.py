@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from figure_checks import fresh_environment
-from ired.errors import UserError
+from ired.base.errors import UserError
 from ired.figures.captions import caption
 from ired.figures.design import Arm as DesignArm
 from ired.figures.design import Design as ExperimentDesign
@@ -20,7 +20,7 @@ from ired.figures.registry import FIGURES, draw, figures_of
 from ired.figures.style import (
     RC,
 )
-from ired.study import ResolvedStudy
+from ired.study.resolve import ResolvedStudy
 from synthetic_tables import Tables, make_tables, write_tables
 
 

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from figure_checks import artists, texts, unreadable
-from ired import columns
 from ired.figures.captions import caption
 from ired.figures.compat import compat_cells
 from ired.figures.output import read_table
 from ired.figures.registry import FIGURES, draw
+from ired.record import schema
 from synthetic_design import ABLATION, COMPAT, CROWD, STUDY, SWEEP, Arm, Design
 from synthetic_tables import Tables, make_tables, write_tables
 
@@ -51,9 +51,9 @@ def study() -> Tables:
 
 def test_synthetic_tables_keep_to_the_contract(study: Tables) -> None:
     for name in ("runs", "summary", "contrasts", "learning_curves", "budget"):
-        assert tuple(study[name].columns) == getattr(columns, name.upper()), name
+        assert tuple(study[name].columns) == getattr(schema, name.upper()), name
     for name in ("conditioning", "energy_profile", "error_directions", "error_sizes"):
-        assert tuple(study[name].columns) == columns.RUN_KEYS + getattr(columns, name.upper()), name
+        assert tuple(study[name].columns) == schema.RUN_KEYS + getattr(schema, name.upper()), name
 
 
 def test_every_figure_is_looked_at() -> None:

@@ -15,8 +15,8 @@ from liveness_table import TABLE, Change
 from traces import Trace, first_difference, trace
 
 from factories import tiny_settings
-from ired.config import RunConfig
-from ired.errors import UserError
+from ired.base.errors import UserError
+from ired.study.run_config import RunConfig
 
 LEAVES = list(leaves(RunConfig))
 SMALL = {

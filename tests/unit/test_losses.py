@@ -9,11 +9,18 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from factories import DenoisingOptimum, generator
-from ired.descent import Descender, ReleaseCompat
-from ired.losses import Contrast, NegativeFilter, contrast_loss, denoising_loss, kept_samples, sample_contrast
+from ired.base.streams import Streams
+from ired.diffusion.descent import Descender, ReleaseCompat
+from ired.diffusion.schedule import ScheduleSettings, noise_schedule
 from ired.negatives import STRATEGIES, Positives, Proposal
-from ired.rng import Streams
-from ired.schedule import ScheduleSettings, noise_schedule
+from ired.training.objective import (
+    Contrast,
+    NegativeFilter,
+    contrast_loss,
+    denoising_loss,
+    kept_samples,
+    sample_contrast,
+)
 
 SCHEDULE = noise_schedule(ScheduleSettings())
 N, D, BATCH = 3, 9, 50

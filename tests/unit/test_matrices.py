@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from ired.config import HeldOut
-from ired.errors import UserError
-from ired.held_out import SPLITS, draw_split, read_split, write_split
-from ired.matrices import Problem, draw_pairs, gram, invert, residual_norm
-from ired.rng import Streams, stream
-from ired.schedule import ScheduleSettings, noise_schedule
+from ired.base.errors import UserError
+from ired.base.streams import Streams, stream
+from ired.diffusion.schedule import ScheduleSettings, noise_schedule
+from ired.study.run_config import HeldOut
+from ired.tasks.held_out import SPLITS, draw_split, read_split, write_split
+from ired.tasks.inversion import Problem, draw_pairs, gram, invert, residual_norm
 
 PROBLEM = Problem(n=5)
 SMALL = HeldOut(fit_matrices=50, validation_matrices=30, test_matrices=40)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from study_tables import runs
 
-from ired import columns
+from ired.record import schema
 from ired.statistics import nominate, paired_test
 
 LEVELS = {"a=1": 1, "a=2": 2, "a=3": 3}
@@ -48,7 +48,7 @@ def test_nothing_is_nominated_without_a_sweep_a_baseline_or_a_seed_to_spare() ->
         (sweep({"none": [1.0, 1.0], "a=1": [math.nan, 0.8]}), COMPARISONS[:1]),
     ):
         empty = nominate(table, comparisons)
-        assert empty.empty and tuple(empty.columns) == columns.NOMINATIONS
+        assert empty.empty and tuple(empty.columns) == schema.NOMINATIONS
 
 
 def test_a_level_that_diverged_while_tuning_is_not_nominated() -> None:

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from study_tables import PUBLISHED, record
 
-from ired import columns
-from ired.errors import UserError
-from ired.published import read_published
+from ired.base.errors import UserError
+from ired.record import schema
+from ired.record.published import read_published
 from ired.statistics import contrast
 
 PAGE = Path(__file__).parents[2] / "docs" / "published_record.md"
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "published_record.md"
 
 def test_the_record_has_the_shape_of_runs() -> None:
     table = record()
-    assert tuple(table.columns) == columns.RUNS
+    assert tuple(table.columns) == schema.RUNS
     assert table.groupby("variant")["seed"].agg(list).map(sorted).tolist() == [list(range(10))] * 3
     assert set(table["test_matrices"]) == {5632} and set(table["n"]) == {20}
     assert table["mse_validation"].between(0.0096, 0.0099).all()

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from ired.base.format_numbers import metric_name, number, percent, with_interval
 from ired.figures.output import read_table
-from ired.study import ResolvedStudy
-from ired.wording import metric_name, number, percent, with_interval
+from ired.study.resolve import ResolvedStudy
 
 METRICS = ("mse_id", "mse_ood")
 

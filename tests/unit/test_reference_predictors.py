@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ired.config import HeldOut
-from ired.held_out import MatrixSet, draw_split
-from ired.matrices import Problem
-from ired.reference import (
+from ired.study.run_config import HeldOut
+from ired.tasks.held_out import MatrixSet, draw_split
+from ired.tasks.inversion import Problem
+from ired.tasks.predictors import (
     eigenvalues,
     fit_polynomial,
     newton_schulz,

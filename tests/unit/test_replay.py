@@ -12,13 +12,13 @@ from torch import Tensor
 
 from closed_forms import SCHEDULE
 from factories import generator, tiny_config
-from ired.config import RunConfig
-from ired.engine import Engine
-from ired.held_out import SPLITS, write_split
+from ired.base.streams import Streams
 from ired.negatives import Positives
 from ired.negatives.replay import Replay, ReplayBuffer
-from ired.rng import Streams
-from ired.stopping import Interrupted
+from ired.study.run_config import RunConfig
+from ired.tasks.held_out import SPLITS, write_split
+from ired.training.engine import Engine
+from ired.training.stopping import Interrupted
 
 SEEDS, D = (0, 1), 4
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ired.errors import UserError
+from ired.base.errors import UserError
 from ired.report import Picture, Section, render
 from ired.report.build import experiment_tables, shared_provenance
 from ired.report.render import flatten, tied

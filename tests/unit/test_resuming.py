@@ -15,11 +15,11 @@ import torch
 from tiny_runs import StopAt, contents, run
 
 from factories import tiny_config
-from ired.config import RunConfig
-from ired.errors import UserError
-from ired.finished import is_finished, republished
-from ired.runs import seed_folder
-from ired.stopping import Interrupted, Stopper
+from ired.base.errors import UserError
+from ired.job.train import seed_folder
+from ired.record.publish import is_finished, republished
+from ired.study.run_config import RunConfig
+from ired.training.stopping import Interrupted, Stopper
 
 
 @pytest.mark.parametrize("step", [0, 1, 3, 4, 10, 13, 19])

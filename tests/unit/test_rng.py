@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ired.rng import Streams, stream
+from ired.base.streams import Streams, stream
 
 
 def test_a_stream_is_a_function_of_its_three_coordinates() -> None:

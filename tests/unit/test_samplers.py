@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from closed_forms import SCHEDULE, mlp_energy, optimal_energy, positives, strategy
-from ired.losses import Contrast, contrast_loss, kept_samples
+from ired.base.streams import Streams
 from ired.negatives import Proposal
 from ired.negatives.langevin import LangevinNegatives
-from ired.rng import Streams
+from ired.training.objective import Contrast, contrast_loss, kept_samples
 
 BATCH = 4000
 

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 from study_tables import NO_REFERENCE, record, reference, runs
 
-from ired import columns
+from ired.base.format_numbers import count, listed, number, p_value, percent, with_interval
+from ired.record import schema
 from ired.sentences import (
     VERDICTS,
     affine_sentence,
@@ -20,7 +21,6 @@ from ired.sentences import (
     verdict,
 )
 from ired.statistics import contrast, summarise
-from ired.wording import count, listed, number, p_value, percent, with_interval
 
 NAN = math.nan
 NOISE = np.array([-0.010, 0.004, 0.006, -0.002, 0.008, -0.006])
@@ -120,7 +120,7 @@ def test_the_record_in_words() -> None:
 
 
 def summary_row(mean: float, sd: float, n: int, evaluation: float = 0.0, affine_se: float = 0.0) -> dict:
-    row = dict.fromkeys(columns.SUMMARY, NAN) | {"metric": "mse_id", "variant": f"at{mean:g}", "affine": 1.0}
+    row = dict.fromkeys(schema.SUMMARY, NAN) | {"metric": "mse_id", "variant": f"at{mean:g}", "affine": 1.0}
     row |= {"n_diverged": 0, "n": n, "mean": mean, "sd": sd, "distance_to_affine": mean - 1.0}
     return row | {"evaluation_variance": evaluation, "affine_se": affine_se}
 
@@ -182,7 +182,7 @@ def budget(
         ("b", right, right_steps or right, 1000),
     ):
         rows.append(["e", name, name, 3, 2.5e9, step, *compute, 1000, *steps])
-    return pd.DataFrame(rows, columns=list(columns.BUDGET))
+    return pd.DataFrame(rows, columns=list(schema.BUDGET))
 
 
 APART, BELOW = (2.0, 1.9, 2.1), (1.0, 0.9, 1.1)
@@ -206,7 +206,7 @@ def test_equal_compute_says_when_equal_steps_say_otherwise() -> None:
 def test_equal_compute_with_one_seed_or_without_curves() -> None:
     text = compute_sentence(budget((1.0, NAN, NAN), (2.0, NAN, NAN)), "t", "b")
     assert "not comparable, for want of intervals" in text and "lower" not in text
-    assert "nothing can be compared" in compute_sentence(pd.DataFrame(columns=list(columns.BUDGET)), "t", "b")
+    assert "nothing can be compared" in compute_sentence(pd.DataFrame(columns=list(schema.BUDGET)), "t", "b")
     assert "no validated run of x" in compute_sentence(budget(BELOW, APART), "x", "b")
 
 
@@ -231,7 +231,7 @@ def test_headline_is_three_sentences() -> None:
 @pytest.mark.parametrize("comparisons", [[("t", "b")], []])
 def test_headline_of_poor_studies_claims_nothing(values: dict, comparisons: list) -> None:
     table = runs(values)
-    empty = pd.DataFrame(columns=list(columns.BUDGET))
+    empty = pd.DataFrame(columns=list(schema.BUDGET))
     lines = headline(summarise(table, NO_REFERENCE), contrast(table, comparisons), NO_REFERENCE, empty)
     assert len(lines) == 3
     assert not [

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ired.figures.output import read_table
-from ired.summary import result_table
+from ired.report.terminal import result_table
 
 SHIPPED = Path(__file__).parents[2] / "results" / "shipped"
 

@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from tiny_runs import contents, run
 
 from factories import tiny_config
-from ired import runs
-from ired.engine import Engine
-from ired.errors import PassingError
-from ired.finished import RESULT_FILES
-from ired.matrices import draw_pairs
-from ired.runs import Execution, seed_folder, train_and_publish
-from ired.stopping import Stopper
+from ired.base.errors import PassingError
+from ired.job import train
+from ired.job.train import Execution, seed_folder, train_and_publish
+from ired.record.publish import RESULT_FILES
+from ired.tasks.inversion import draw_pairs
+from ired.training.engine import Engine
+from ired.training.stopping import Stopper
 
 
 def test_the_same_seed_twice_is_byte_identical(sets: Path, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_adam_clipping_and_averaging_against_an_independent_loop() -> None:
         twin = Engine(config, (0, 1))
         twin.load_state({**engine.state(), "flat": engine.flat.detach()}, engine.step, 0)
         twin.streams.at(twin.step)
-        from ired.matrices import draw_pairs
+        from ired.tasks.inversion import draw_pairs
 
         condition, solution = draw_pairs(twin.streams, 16, config.problem, 0.5)
         terms = twin.objective(twin.layout.unflatten(twin.flat), condition, solution, twin.streams, 0.5)
@@ -129,7 +129,7 @@ def test_a_pack_cut_while_it_writes_its_results_is_not_trained_again(
     configs = [tiny_config(seed=s) for s in (4, 2, 7)]
     dirs = [tmp_path / str(c.seed) for c in configs]
     execution, written = Execution(sets, tmp_path / "state"), []
-    write = runs.write_json
+    write = train.write_json
 
     def until_the_disk_is_full(path: Path, value: object) -> None:
         if path.name == "metrics.json" and len(written) == 1:
@@ -137,7 +137,7 @@ def test_a_pack_cut_while_it_writes_its_results_is_not_trained_again(
         written.extend([path] if path.name == "metrics.json" else [])
         write(path, value)
 
-    monkeypatch.setattr(runs, "write_json", until_the_disk_is_full)
+    monkeypatch.setattr(train, "write_json", until_the_disk_is_full)
     with pytest.raises(PassingError):
         train_and_publish(configs, dirs, execution, Stopper())
     first = seed_folder(execution.state, configs[0]) / "result"
@@ -181,7 +181,7 @@ def test_a_diverging_seed_is_a_result_and_leaves_its_pack_alone() -> None:
 def test_a_diverged_run_is_published_with_its_step(
     sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr("ired.progress.LOG_SECONDS", seconds)  # it has no loss yet that could be shown
+    monkeypatch.setattr("ired.training.progress.LOG_SECONDS", seconds)  # no loss yet to show
     folder = run(tiny_config(training__divergence_bound=1e-6), sets, tmp_path)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (metrics["status"], metrics["diverged_at"], metrics["test"], metrics["mse_validation"]) == (
@@ -237,7 +237,7 @@ def test_the_update_is_adam_with_clipping_as_the_librarys_class_does_it() -> Non
 def test_numbers_too_small_for_full_speed_are_taken_as_zero_in_every_thread() -> None:
     """In a process of its own: the setting is the processor's, and outlives a test."""
     program = (
-        "import torch; from ired.training import use_threads; use_threads(2);"
+        "import torch; from ired.training.loop import use_threads; use_threads(2);"
         "tiny = torch.full((1 << 20,), 1e-20);"
         "print((tiny * tiny).count_nonzero().item(), (tiny[:4] * tiny[:4]).count_nonzero().item())"
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ired.config import RunConfig
-from ired.runs import Execution, train_and_publish
-from ired.stopping import Stopper
+from ired.job.train import Execution, train_and_publish
+from ired.study.run_config import RunConfig
+from ired.training.stopping import Stopper
 
 NUMBERS = ("metrics.json", "history.csv", "model.safetensors", "snapshots.safetensors", "config.json")
 

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ired.config import RunConfig
-from ired.engine import Engine
-from ired.held_out import SPLITS, MatrixSet, draw_split
-from ired.progress import Progress
-from ired.stopping import Stopper
-from ired.training import CheckpointPlan, Trainer
+from ired.study.run_config import RunConfig
+from ired.tasks.held_out import SPLITS, MatrixSet, draw_split
+from ired.training.engine import Engine
+from ired.training.loop import CheckpointPlan, Trainer
+from ired.training.progress import Progress
+from ired.training.stopping import Stopper
 
 # fit, validation, test_id, test_ood   the held-out sets
 # backend                              the arithmetic that the accelerator is told to use

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from workflow_plan import Snakemake, planned
 
-from ired.study import ResolvedStudy
+from ired.study.resolve import ResolvedStudy
 
 pytestmark = pytest.mark.workflow
 SMOKE = ("--config", "scale=smoke")

@@ -5,13 +5,13 @@ import os
 import shlex
 import sys
 
-from ired.deferred import defer
+from ired.base.lazy import defer
 
 defer("torch")  # a plan needs settings alone, and must not wait for what they set
 
-from ired.errors import UserError
+from ired.base.errors import UserError
 from ired.figures.registry import FIGURES
-from ired.study import ResolvedStudy
+from ired.study.resolve import ResolvedStudy
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 

@@ -3,7 +3,7 @@
 #
 # seeds_per_job: 1 trains one run a job (rule train). More trains packs of seeds as one batched model (rule train), whose finished runs wait
 # in the state folder until each is published (rule publish): a path still names one run.
-from ired.cluster.drift import plan
+from ired.job.code_version import plan
 
 # What is planned goes into the environment; SLURM carries it to the jobs, which refuse a checkout that has changed since.
 try:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ired.base.errors import UserError
 from ired.cluster.site import Site
-from ired.errors import UserError
-from ired.study import ResolvedStudy
+from ired.study.resolve import ResolvedStudy
 
 OK, WARN, FAIL = "ok", "WARN", "FAIL"
 

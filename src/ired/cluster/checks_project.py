@@ -13,8 +13,8 @@ from pathlib import Path
 
 import ired
 from ired.cluster.checks import FAIL, OK, WARN, Check, Subject
-from ired.cluster.drift import CODE
-from ired.cluster.slurm import ask
+from ired.job.code_version import CODE
+from ired.job.slurm import ask
 
 TESTED = {
     "snakemake": "9.27.1",
@@ -204,8 +204,8 @@ def _room(subject: Subject, folder: Path) -> Check:
 
 
 def _parameters(subject: Subject, variant: str) -> int:
+    from ired.base.streams import stream
     from ired.energy import WeightLayout, build_network
-    from ired.rng import stream
 
     config = subject.study.run_config(subject.scale, variant, 0)
     network = build_network(config.network, config.problem.n, config.schedule.timesteps)

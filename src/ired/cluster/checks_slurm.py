@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ired.cluster.checks import FAIL, OK, WARN, Check, Subject
-from ired.cluster.slurm import Answer, ask, config_value, duration, queue
+from ired.job.slurm import Answer, ask, config_value, duration, queue
 
 SAFE_AGE = 240  # the executor asks at least every 180 s
 PREFIX = "ired"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import yaml
 
+from ired.base.errors import UserError
 from ired.cluster import checks_project, checks_slurm
 from ired.cluster.checks import FAIL, Check, CheckFunction, Subject, read_profile
 from ired.cluster.probe import probe
 from ired.cluster.site import read_site
-from ired.errors import UserError
-from ired.study import ResolvedStudy
+from ired.study.resolve import ResolvedStudy
 
 PROJECT: tuple[CheckFunction, ...] = (
     checks_project.versions,

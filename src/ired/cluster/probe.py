@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ired.cluster.checks import FAIL, OK, WARN, Check, Subject
 from ired.cluster.checks_slurm import last_of, sbatch_flags
-from ired.cluster.drift import EXPECT_SHA, code_identity
-from ired.cluster.slurm import LIVE, ask, job_state
+from ired.job.code_version import EXPECT_SHA, code_identity
+from ired.job.slurm import LIVE, ask, job_state
 
 MINUTES, PATIENCE_SECONDS = 2, 1800
 
@@ -67,8 +67,8 @@ def _await(job: str, report: Path, log: Path) -> Iterator[Check]:
 
 def examine_node() -> list[tuple[str, str, str, str]]:
     """Run on the node: what a training job will meet."""
-    from ired.cluster.drift import refuse_drift
-    from ired.errors import UserError
+    from ired.base.errors import UserError
+    from ired.job.code_version import refuse_drift
 
     found = [("probe", OK, f"{sys.executable} on {os.uname().nodename}", "")]
     try:
@@ -92,8 +92,8 @@ def _signal_and_resume() -> tuple[str, str, str, str]:
     import signal
     import tempfile
 
-    from ired.config import RunConfig
-    from ired.held_out import write_split
+    from ired.study.run_config import RunConfig
+    from ired.tasks.held_out import write_split
 
     settings = {
         "protocol": 1, "seed": 0, "problem": {"n": 2}, "network": {"kind": "mlp", "hidden": 8},
@@ -126,6 +126,6 @@ def _signal_and_resume() -> tuple[str, str, str, str]:
 
 
 if __name__ == "__main__":
-    from ired.files import write_json
+    from ired.base.files import write_json
 
     write_json(Path(sys.argv[1]), examine_node())

@@ -10,9 +10,9 @@ from typing import Annotated
 import yaml
 from pydantic import Field, ValidationError
 
-from ired.errors import UserError
-from ired.strict import Count, Strict
-from ired.suggest import explain
+from ired.base.errors import UserError
+from ired.base.explain import explain
+from ired.base.settings import Count, Strict
 
 SITE_FILE = Path("profiles/slurm/site.yaml")
 

@@ -14,17 +14,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ired.cluster.events import Events, attempts
-from ired.cluster.job import stop_file
-from ired.cluster.lock import describe, read_lock, why_alive
-from ired.cluster.slurm import QueuedJob, queue
-from ired.cluster.trouble import classify, last_line, last_words
-from ired.config import RunConfig
-from ired.errors import UserError
-from ired.files import read_json
-from ired.finished import is_finished
-from ired.runs import pack_folder, seed_folder
-from ired.study import ResolvedStudy
+from ired.base.errors import UserError
+from ired.base.files import read_json
+from ired.cluster.failure_kinds import classify, last_line, last_words
+from ired.job.attempt import stop_file
+from ired.job.events import Events, attempts
+from ired.job.lock import describe, read_lock, why_alive
+from ired.job.slurm import QueuedJob, queue
+from ired.job.train import pack_folder, seed_folder
+from ired.record.publish import is_finished
+from ired.study.resolve import ResolvedStudy
+from ired.study.run_config import RunConfig
 
 ORDER = ("lost", "failed", "running", "pending", "outdated", "not started", "done")
 

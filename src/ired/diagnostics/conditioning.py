@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ired.matrices import residual_norm
+from ired.tasks.inversion import residual_norm
 
 QUANTILES = (0.1, 0.5, 0.9)
 

@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor
 
-from ired.descent import Descent
 from ired.diagnostics.conditioning import quantiles
+from ired.diffusion.descent import Descent
 
 SATURATED_SLOPE = 0.01
 

@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ired.held_out import MatrixSet
-from ired.reference import Predictor, eigenvalues
+from ired.tasks.held_out import MatrixSet
+from ired.tasks.predictors import Predictor, eigenvalues
 
 
 def error_shares(condition: Tensor, solution: Tensor, answer: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from ired.held_out import MatrixSet
-from ired.reference import Predictor, eigenvalues
+from ired.tasks.held_out import MatrixSet
+from ired.tasks.predictors import Predictor, eigenvalues
 
 # Shares of the matrices, in the order of their errors; the ends of the tail a little denser.
 LEVELS: NDArray[np.float64] = np.unique(np.append(np.linspace(0, 1, 21), (0.01, 0.99)).round(2))

@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ired.config import RunConfig
+from ired.base.errors import UserError
+from ired.base.files import read_json, write_text
 from ired.diagnostics.conditioning import conditioning
 from ired.diagnostics.energy_profile import (
     diversity_statistics,
@@ -24,14 +25,13 @@ from ired.diagnostics.energy_profile import (
 from ired.diagnostics.error_directions import error_direction_rows
 from ired.diagnostics.error_sizes import error_size_rows
 from ired.energy import BoundEnergy
-from ired.engine import Engine
-from ired.errors import UserError
-from ired.files import read_json, write_text
-from ired.held_out import MatrixSet, read_split
-from ired.losses import contrast_logit, contrast_loss, denoising_loss
 from ired.negatives import Positives, Proposal
-from ired.reference import eigenvalues, predictors
-from ired.runfolder import DIAGNOSTICS
+from ired.record.run_folder import DIAGNOSTICS
+from ired.study.run_config import RunConfig
+from ired.tasks.held_out import MatrixSet, read_split
+from ired.tasks.predictors import eigenvalues, predictors
+from ired.training.engine import Engine
+from ired.training.objective import contrast_logit, contrast_loss, denoising_loss
 
 OUTPUTS = {f"{name}.csv": expected for name, expected in DIAGNOSTICS.items()}
 

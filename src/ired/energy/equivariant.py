@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from ired.base.settings import Count, Strict
 from ired.energy.mlp import Weights, time_features
-from ired.strict import Count, Strict
 
 if TYPE_CHECKING:
     from torch import Tensor

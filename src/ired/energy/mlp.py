@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import torch
 from pydantic import Field
 
-from ired.strict import Count, Strict
+from ired.base.settings import Count, Strict
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, MaxNLocator
 
+from ired.base.format_numbers import MINUS, number
 from ired.figures.labels import Mark
 from ired.figures.style import INK, QUIET, power
-from ired.wording import MINUS, number
 
 REFERENCE_NAMES = {
     "zero": "zero",

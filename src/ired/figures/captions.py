@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from ired.base.format_numbers import count, plain_percent
 from ired.figures.registry import figure_spec
-from ired.wording import count, plain_percent
 
 
 def caption(name: str, tables: Mapping[str, pd.DataFrame]) -> str:

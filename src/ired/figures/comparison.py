@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ired.base.format_numbers import number
 from ired.figures.axes import limits_with_references, log_axis, plain_axis, reference_lines, reference_values
 from ired.figures.labels import edge_labels
 from ired.figures.rows import (
@@ -31,7 +32,6 @@ from ired.figures.rows import (
     seed_values,
 )
 from ired.figures.style import DOUBLE, FAINT, QUIET, Sheet, VariantStyle, note, sheet, styled, variant_styles
-from ired.wording import number
 
 
 @styled

@@ -17,10 +17,10 @@ import pandas as pd
 from fontTools.subset import Options
 from matplotlib.figure import Figure
 
-from ired.errors import UserError
+from ired.base.errors import UserError
+from ired.base.files import write_bytes
 from ired.figures.registry import draw, figure_spec
 from ired.figures.style import PNG_DPI, RC
-from ired.files import write_bytes
 
 # A PDF embeds the outlines of its glyphs; the tables that shape text are not looked at again, and to read
 # and trim them would take most of the time of a save.

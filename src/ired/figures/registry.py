@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ired.errors import UserError
+from ired.base.errors import UserError
 from ired.figures.design import Design
 from ired.figures.texts import CAPTIONS
 

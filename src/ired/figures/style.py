@@ -24,7 +24,7 @@ import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from ired.wording import SUPERSCRIPTS
+from ired.base.format_numbers import SUPERSCRIPTS
 
 SINGLE, DOUBLE = 3.4, 7.0  # column widths of a two-column page, inches
 PNG_DPI = 200

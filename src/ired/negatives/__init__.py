@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from ired.descent import Descender
+from ired.diffusion.descent import Descender
 from ired.negatives.adversarial import AdversarialNegatives
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
 from ired.negatives.conditioning_aware import ConditioningAwareNegatives

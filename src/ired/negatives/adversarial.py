@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ired.base.settings import Count, NonNegative, Positive
+from ired.base.streams import Streams
 from ired.energy import BoundEnergy
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
-from ired.rng import Streams
-from ired.strict import Count, NonNegative, Positive
 
 
 class AdversarialSettings(StrategySettings):

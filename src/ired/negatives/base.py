@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from ired.descent import Descender, Descent
+from ired.base.settings import Strict
+from ired.base.streams import Streams
+from ired.diffusion.descent import Descender, Descent
+from ired.diffusion.schedule import NoiseSchedule
 from ired.energy import BoundEnergy
-from ired.rng import Streams
-from ired.schedule import NoiseSchedule
-from ired.strict import Strict
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,11 +7,11 @@ from typing import Literal
 
 import torch
 
+from ired.base.settings import Positive
+from ired.base.streams import Streams
 from ired.energy import BoundEnergy
 from ired.negatives.base import Positives, Proposal, Strategy, StrategySettings
 from ired.negatives.semi_hard import displaced
-from ired.rng import Streams
-from ired.strict import Positive
 
 
 class ConditioningAwareSettings(StrategySettings):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from ired.deferred import without_graph
-from ired.descent import Descender, Descent
+from ired.base.lazy import without_graph
+from ired.base.settings import Count, NonNegative, Positive
+from ired.base.streams import Streams
+from ired.diffusion.descent import Descender, Descent
 from ired.energy import BoundEnergy
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
 from ired.negatives.replay import Replay, ReplayBuffer
-from ired.rng import Streams
-from ired.strict import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from pydantic import SerializeAsAny, field_validator
 
-from ired.descent import Descender
+from ired.base.settings import Fraction
+from ired.base.streams import Streams
+from ired.diffusion.descent import Descender
 from ired.energy import BoundEnergy
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
-from ired.rng import Streams
-from ired.strict import Fraction
 
 if TYPE_CHECKING:
     from torch import Tensor

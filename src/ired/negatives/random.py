@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ired.base.streams import Streams
 from ired.energy import BoundEnergy
 from ired.negatives.base import Positives, Proposal, Strategy, StrategySettings
-from ired.rng import Streams
 
 
 class RandomSettings(StrategySettings):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from pydantic import Field, model_validator
 
+from ired.base.settings import Count, Strict
+from ired.base.streams import Streams
+from ired.diffusion.schedule import NoiseSchedule
 from ired.negatives.base import Positives
-from ired.rng import Streams
-from ired.schedule import NoiseSchedule
-from ired.strict import Count, Strict
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from ired.base.settings import Positive
+from ired.base.streams import Streams
+from ired.diffusion.schedule import NoiseSchedule
 from ired.energy import BoundEnergy
 from ired.negatives.base import Positives, Proposal, Strategy, StrategySettings
-from ired.rng import Streams
-from ired.schedule import NoiseSchedule
-from ired.strict import Positive
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from ired.base.files import read_json
 from ired.figures.captions import caption
 from ired.figures.output import read_table
 from ired.figures.registry import figure_spec
-from ired.files import read_json
 from ired.report import tables as shown
 from ired.report.render import Picture, Section, Table, render
 

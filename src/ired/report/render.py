@@ -14,10 +14,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ired.errors import UserError
-from ired.files import write_text
+from ired.base.errors import UserError
+from ired.base.files import write_text
+from ired.base.format_numbers import count
 from ired.report.tables import Table
-from ired.wording import count
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FULL_PIXELS = 1400  # of a two-column figure: 7 inches at 200 dots

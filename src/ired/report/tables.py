@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ired.wording import metric_name, number, p_value, percent, with_interval
+from ired.base.format_numbers import metric_name, number, p_value, percent, with_interval
 
 
 @dataclass(frozen=True)

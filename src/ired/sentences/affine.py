@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from ired.wording import listed, main_metric, metric_name, number, percent
+from ired.base.format_numbers import listed, main_metric, metric_name, number, percent
 
 
 def affine_standing(summary: pd.DataFrame, alpha: float = 0.05) -> pd.Series:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from ired.columns import METRIC_SPLIT
+from ired.base.format_numbers import count, level, listed, main_metric, number
+from ired.record.schema import METRIC_SPLIT
 from ired.sentences.affine import affine_sentence
-from ired.wording import count, level, listed, main_metric, number
 
 VERDICT_WORDS = {
     "better": "better",

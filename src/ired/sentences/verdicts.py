@@ -14,7 +14,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ired.wording import count, level, listed, metric_name, number, p_value, percent, plain_percent
+from ired.base.format_numbers import (
+    count,
+    level,
+    listed,
+    metric_name,
+    number,
+    p_value,
+    percent,
+    plain_percent,
+)
 
 VERDICTS = ("better", "worse", "equivalent", "better_within_margin", "worse_within_margin", "undecided")
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from ired import columns
+from ired.record import schema
 from ired.statistics.samples import Values, mean, t_interval
 
 
@@ -81,6 +81,6 @@ def equal_compute(learning_curves: pd.DataFrame, runs: pd.DataFrame, alpha: floa
                 "equal_step_ci_high": step_interval.high,
             }
         )
-    table = pd.DataFrame(rows, columns=list(columns.BUDGET))
+    table = pd.DataFrame(rows, columns=list(schema.BUDGET))
     table["step"] = np.floor(table["step"].astype(float) + 1e-9)  # 3 steps, not 2.9999999
     return table

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ired import columns, sentences
+from ired import sentences
+from ired.record import schema
 from ired.statistics import pairs
 from ired.statistics.samples import Values, mean
 from ired.statistics.summary import by_variant, finite, measured_metrics
@@ -98,7 +99,7 @@ def contrast(
             row["verdict"] = sentences.verdict(row["difference"], row["p_holm"], row["p_tost_holm"], alpha)
             row["sentence"] = sentences.contrast_sentence(row, alpha)
             rows.append(row)
-    table = pd.DataFrame(rows, columns=list(columns.CONTRASTS))
+    table = pd.DataFrame(rows, columns=list(schema.CONTRASTS))
     table["experiment"] = runs["experiment"].iloc[0] if "experiment" in runs else None
     return table
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ired import columns
+from ired.record import schema
 from ired.sentences import nomination_sentence
 from ired.statistics.contrasts import contrast
 from ired.statistics.summary import by_variant
 
-METRIC = columns.METRICS[0]
+METRIC = schema.METRICS[0]
 
 
 def nominate(
@@ -35,7 +35,7 @@ def nominate(
         comparisons: (treatment, baseline) names of variants, as of `contrast`.
         margin, alpha: as of `contrast`.
     """
-    empty = pd.DataFrame(columns=list(columns.NOMINATIONS))
+    empty = pd.DataFrame(columns=list(schema.NOMINATIONS))
     levels = runs.dropna(subset=["level"]).drop_duplicates("variant").set_index("variant")
     baselines = dict(comparisons)
     candidates = [str(name) for name in levels.index if str(name) in baselines]
@@ -66,7 +66,7 @@ def nominate(
         "tuning_mean": means[nominee],
     }
     row["sentence"] = nomination_sentence(row, alpha)
-    return pd.DataFrame([row], columns=list(columns.NOMINATIONS))
+    return pd.DataFrame([row], columns=list(schema.NOMINATIONS))
 
 
 def _mean_on(group: pd.DataFrame, seeds: list[int]) -> float:

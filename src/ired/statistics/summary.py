@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ired import columns
+from ired.record import schema
 from ired.statistics.samples import Values, bca_interval, mean, sd, t_interval, variance_split
 
 
@@ -20,7 +20,7 @@ def measured_metrics(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -
     """
     if metrics is not None:
         return list(metrics)
-    known = [metric for metric in columns.METRICS if metric in runs]
+    known = [metric for metric in schema.METRICS if metric in runs]
     return [metric for metric in known if runs[metric].notna().any()] or known
 
 
@@ -51,7 +51,7 @@ def affine_line(reference: pd.DataFrame, metric: str, n: float) -> tuple[float, 
     """(MSE, standard error) of the affine predictor for a metric and matrix size n; NaN where there is no
     such row.
     """
-    split = columns.METRIC_SPLIT.get(metric)
+    split = schema.METRIC_SPLIT.get(metric)
     if split is None or not len(reference):
         return math.nan, math.nan
     rows = reference[
@@ -119,4 +119,4 @@ def summarise(
     rows = [
         _summary_row(group, metric, reference, alpha) for metric in tabulated for group in groups.values()
     ]
-    return pd.DataFrame(rows, columns=list(columns.SUMMARY))
+    return pd.DataFrame(rows, columns=list(schema.SUMMARY))

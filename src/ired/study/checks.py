@@ -1,0 +1,75 @@
+"""What a study may not say, though each of its parts is well formed: all of it is found before any job.
+
+Every check raises `UserError` with one line that names the experiment or variant and the cure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ired.base.errors import UserError
+
+if TYPE_CHECKING:
+    from ired.study.resolve import ResolvedStudy
+
+
+def check_references(resolved: ResolvedStudy) -> None:
+    """Every name that is used exists, and no seed stands twice."""
+    study, origin = resolved.study, resolved.origin
+    for scale in study.scales.values():
+        for name in [*scale.experiments, *scale.seeds_of]:
+            resolved.check_name("experiment", name, study.experiments)
+        for name in scale.variants:
+            resolved.check_name("variant", name, resolved.variants)
+        for seeds in [scale.seeds, *scale.seeds_of.values()]:
+            if len(set(seeds)) < len(seeds):
+                raise UserError(f"{origin}: seeds {seeds} hold a seed twice")
+    for experiment in study.experiments.values():
+        for name in [*experiment.variants, *(n for pair in experiment.comparisons for n in pair)]:
+            resolved.check_name("variant", name, resolved.variants)
+        if not experiment.variants and experiment.sweep is None:
+            raise UserError(f"{origin}: experiment '{experiment.title}' names no variants and no sweep")
+    resolved.check_name("variant", study.comparison.baseline, study.variants)
+
+
+def check_variants(resolved: ResolvedStudy) -> None:
+    """What figures call a variant does not change with the scale, and a scale has one ensemble."""
+    study, origin = resolved.study, resolved.origin
+    for variant in resolved.variants:
+        if len({resolved.arm(variant, False, scale) for scale in study.scales}) > 1:
+            raise UserError(
+                f"{origin}: a scale may not change the strategy, the contrast's loss or the defects "
+                f"of variant '{variant}'; give it a variant of its own"
+            )
+        for scale in study.scales:
+            run = resolved.run_config(scale, variant, 0)
+            baseline = resolved.run_config(scale, study.comparison.baseline, 0)
+            for key in ("problem", "held_out"):
+                if getattr(run, key) != getattr(baseline, key):
+                    raise UserError(
+                        f"{origin}: variant '{variant}' at scale '{scale}' sets `{key}`, but all variants of "
+                        "a scale share one ensemble and its test sets; set it under `run` of a scale"
+                    )
+
+
+def check_comparisons(resolved: ResolvedStudy) -> None:
+    """Pairs are of two variants of the experiment that differ at the scale, each once."""
+    for scale in resolved.study.scales:
+        for experiment in resolved.study.experiments:
+            where = f"{resolved.origin}, experiment '{experiment}' at scale '{scale}'"
+            pairs = resolved.comparisons(scale, experiment)
+            names = {member.variant for member in resolved.members(scale, experiment)}
+            for treatment, baseline in pairs:
+                if not {treatment, baseline} <= names:
+                    raise UserError(
+                        f"{where}: {treatment} is compared with {baseline}, and one of them is not among its "
+                        f"variants ({', '.join(sorted(names))})"
+                    )
+                if treatment == baseline:
+                    raise UserError(
+                        f"{where}: {treatment} is compared with itself, or with a variant that is equal there"
+                    )
+            if len(set(pairs)) < len(pairs):
+                raise UserError(
+                    f"{where}: a comparison stands twice, and would count twice in the family of tests"
+                )

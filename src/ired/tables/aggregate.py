@@ -1,0 +1,135 @@
+"""Many run folders -> the tables of one experiment (columns: docs/tables.md)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ired.base.errors import UserError
+from ired.base.files import write_json, write_text
+from ired.base.format_numbers import listed
+from ired.record.read import Problem, read_table
+from ired.record.run_folder import Fingerprint, Run, read_run
+from ired.tables.specification import ExperimentSpec, VariantSpec
+from ired.tables.tabulate import tabulate
+
+REFERENCE = ("predictor", "coefficients", "split", "n", "matrices", "mse", "mse_se")
+SHOWN = 3  # files named in an error: enough to find the trouble, few enough for one line
+CURES = {
+    "missing": "train these runs first, or take their seeds out of the experiment",
+    "invalid": "delete the file and run again the step that makes it",
+    "mismatch": "delete the run folder and train it again: its files come from different configurations",
+    "protocol": "train these runs again, or set the protocol back to theirs",
+}
+
+
+def aggregate(
+    runs_dir: Path,
+    reference_csv: Path,
+    experiment: ExperimentSpec,
+    out_dir: Path,
+    fingerprint_of: Fingerprint | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Read every run of an experiment and write its tables to `out_dir`, or nothing if anything is wrong.
+
+    Args:
+        runs_dir: holds `{variant}/seed{seed}/`.
+        reference_csv: the reference predictors of the scale.
+        experiment: which runs, and which comparisons.
+        out_dir: made if absent. Equal runs give equal bytes.
+        fingerprint_of: computes the fingerprint of a config.json, to be set against the one in metrics.json.
+
+    Returns:
+        The tables by name, as written.
+
+    Raises:
+        UserError: a file is missing, cut off, of another protocol, or does not fit the files beside it.
+    """
+    runs = read_runs(runs_dir, experiment, fingerprint_of)
+    reference = _read_reference(reference_csv)
+    tables = tabulate(runs, reference, experiment)
+    for name, table in tables.items():
+        write_text(out_dir / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_json(out_dir / "provenance.json", provenance(runs, experiment))
+    return tables
+
+
+def read_runs(
+    runs_dir: Path, experiment: ExperimentSpec, fingerprint_of: Fingerprint | None = None
+) -> list[tuple[VariantSpec, Run]]:
+    """Every run of the experiment, in order of its variants and seeds.
+
+    Raises:
+        UserError: names the files in trouble (all are looked at first, so the cure is complete) and the cure.
+    """
+    runs: list[tuple[VariantSpec, Run]] = []
+    problems: list[Problem] = []
+    for variant, seed in experiment.runs():
+        folder = runs_dir / variant.variant / f"seed{seed}"
+        try:
+            run = read_run(
+                folder, variant.variant, seed, experiment.protocol, variant.fingerprint, fingerprint_of
+            )
+            runs.append((variant, run))
+        except Problem as problem:
+            problems.append(problem)
+    if problems:
+        raise _user_error(problems, experiment)
+    _refuse_mixed_devices(runs, experiment)
+    return runs
+
+
+def _refuse_mixed_devices(runs: list[tuple[VariantSpec, Run]], experiment: ExperimentSpec) -> None:
+    """Kinds of device draw other random numbers, so runs of one seed would not be pairs."""
+    found: dict[str, list[str]] = {}
+    for variant, run in runs:
+        device = str(run.provenance.get("hardware", {}).get("device", "cpu")).partition(":")[0]
+        found.setdefault(device, []).append(f"{variant.variant} seed {run.metrics.seed}")
+    if len(found) > 1:
+        fewest = min(found, key=lambda device: len(found[device]))
+        kinds = ", ".join(f"{len(names)} on {device}" for device, names in found.items())
+        raise UserError(
+            f"experiment {experiment.name}: runs were made on different kinds of device ({kinds}), which "
+            f"draw other random numbers; train those on {fewest} again: {listed(found[fewest])}"
+        )
+
+
+def _user_error(problems: list[Problem], experiment: ExperimentSpec) -> UserError:
+    """One line about the most basic kind of trouble: the others may be gone once it is."""
+    kind = next(kind for kind in CURES if any(problem.kind == kind for problem in problems))
+    alike = [str(problem) for problem in problems if problem.kind == kind]
+    more = f" and {len(alike) - SHOWN} more" if len(alike) > SHOWN else ""
+    subject = {
+        "missing": "files are missing",
+        "invalid": "files cannot be used",
+        "mismatch": "runs do not fit their configuration",
+        "protocol": f"runs are not of protocol {experiment.protocol}",
+    }[kind]
+    files = "; ".join(alike[:SHOWN])
+    return UserError(f"experiment {experiment.name}: {subject}: {files}{more}; {CURES[kind]}")
+
+
+def _read_reference(path: Path) -> pd.DataFrame:
+    try:
+        return read_table(path, REFERENCE)
+    except Problem as problem:
+        detail = "is missing" if problem.kind == "missing" else "cannot be used"
+        raise UserError(f"{problem} {detail}; make the reference predictors of this scale again") from None
+
+
+def provenance(runs: list[tuple[VariantSpec, Run]], experiment: ExperimentSpec) -> dict[str, Any]:
+    """Which commits, packages and machines the runs come from, each with its number of runs."""
+    merged: dict[str, Any] = {
+        "experiment": experiment.name,
+        "protocol": experiment.protocol,
+        "runs": dict(Counter(run.metrics.status for _, run in runs)),
+    }
+    for key in ("git", "packages", "hardware", "host"):
+        values = [run.provenance.get(key) for _, run in runs]
+        texts = Counter(json.dumps(value, sort_keys=True) for value in values)
+        merged[key] = [{"value": json.loads(text), "runs": texts[text]} for text in sorted(texts)]
+    return merged

@@ -1,0 +1,103 @@
+"""The runs of one experiment, as read from their folders, in the shape of its tables (docs/tables.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from ired.record import schema
+from ired.record.run_folder import DIAGNOSTICS, Run
+from ired.statistics import contrast, equal_compute, nominate, summarise
+from ired.tables.specification import ExperimentSpec, VariantSpec
+
+INTEGERS = ("diverged_at", "best_step", "test_matrices")  # empty where they do not apply, but never 3.0
+
+
+def tabulate(
+    runs: list[tuple[VariantSpec, Run]], reference: pd.DataFrame, experiment: ExperimentSpec
+) -> dict[str, pd.DataFrame]:
+    """Every table of the experiment by name."""
+    table = runs_table(runs, experiment.name)
+    curves = learning_curves(run for _, run in runs)
+    tables = {
+        "runs": table,
+        "summary": summarise(table, reference),
+        "contrasts": contrast(table, experiment.comparisons, experiment.margin),
+        "nominations": nominate(table, experiment.comparisons, experiment.margin),
+        "learning_curves": curves,
+        "budget": equal_compute(curves, table),
+    }
+    for name, expected in DIAGNOSTICS.items():
+        tables[name] = diagnostic_table((run for _, run in runs), name, expected)
+    return tables
+
+
+def runs_table(runs: list[tuple[VariantSpec, Run]], experiment: str) -> pd.DataFrame:
+    """runs.csv. A diverged run keeps its row; what it measured before it diverged is left out."""
+    table = pd.DataFrame(
+        [_runs_row(variant, run, experiment) for variant, run in runs], columns=list(schema.RUNS)
+    )
+    return table.astype(dict.fromkeys(INTEGERS, "Int64"))
+
+
+def _runs_row(variant: VariantSpec, run: Run, experiment: str) -> dict[str, Any]:
+    metrics = run.metrics
+    row: dict[str, Any] = {
+        "experiment": experiment,
+        "variant": variant.variant,
+        "factor": variant.factor,
+        "level": variant.level,
+        **metrics.model_dump(exclude={"test", "mse_validation", "best_mse_validation", "best_step"}),
+        "seconds_per_step": run.provenance.get("seconds_per_step"),
+        "train_seconds": run.provenance.get("train_seconds"),
+    }
+    if metrics.status == "finished" and metrics.test is not None:
+        row |= metrics.model_dump(include={"mse_validation", "best_mse_validation", "best_step"})
+        row["test_matrices"] = metrics.test.id.matrices
+        for split, result in (("id", metrics.test.id), ("ood", metrics.test.ood)):
+            row |= {
+                f"mse_{split}": result.mse,
+                f"mse_{split}_se": result.mse_se,
+                f"residual_{split}": result.residual,
+            }
+    return row
+
+
+def _keyed(table: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """The table of one run with the three columns that say whose it is in front."""
+    keyed = table.copy(deep=False)
+    keyed.insert(0, "variant", run.variant)
+    keyed.insert(1, "strategy", run.metrics.strategy)
+    keyed.insert(2, "seed", run.metrics.seed)
+    return keyed
+
+
+def _stacked(tables: list[pd.DataFrame], expected: tuple[str, ...]) -> pd.DataFrame:
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(expected))
+
+
+def learning_curves(runs: Iterable[Run]) -> pd.DataFrame:
+    """learning_curves.csv: the histories, with compute and time counted up from the cost of one step."""
+    tables = []
+    for run in runs:
+        seconds = run.provenance.get("seconds_per_step")
+        table = _keyed(run.history, run)
+        table["madds"] = table["step"] * run.metrics.madds_per_step
+        table["seconds"] = table["step"] * (math.nan if seconds is None else float(seconds))
+        tables.append(table[list(schema.LEARNING_CURVES)])
+    return _stacked(tables, schema.LEARNING_CURVES)
+
+
+def diagnostic_table(runs: Iterable[Run], name: str, expected: tuple[str, ...]) -> pd.DataFrame:
+    """One diagnostic of all runs; columns of the contract first, any other after them."""
+    tables = []
+    for run in runs:
+        if name in run.diagnostics:
+            table = run.diagnostics[name]
+            others = [column for column in table if column not in expected]
+            tables.append(_keyed(table[[*expected, *others]], run))
+    return _stacked(tables, (*schema.RUN_KEYS, *expected))
