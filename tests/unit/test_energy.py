@@ -11,8 +11,10 @@ from scipy.special import erf, expit
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from factories import generator
-from ired.energy import NETWORKS, EnergyNetwork, EquivariantNetwork, MlpNetwork, WeightLayout, build_network
+from factories import generator, inversion
+from ired.energy import NETWORKS, EnergyNetwork, WeightLayout, build_network
+from ired.energy.equivariant import EquivariantNetwork
+from ired.energy.mlp import MlpNetwork
 
 N, D, LEVELS = 3, 9, 10
 SETTINGS = {
@@ -24,7 +26,7 @@ SETTINGS = {
 def problem(
     kind: str, seeds: int, batch: int, dtype: torch.dtype = torch.float64
 ) -> tuple[EnergyNetwork, dict, Tensor, Tensor, Tensor]:
-    network = build_network(SETTINGS[kind], N, LEVELS)
+    network = build_network(SETTINGS[kind], inversion(n=N), LEVELS)
     g = generator(1)
     packs = [network.initial_weights(g) for _ in range(seeds)]
     weights = {name: torch.stack([w[name] for w in packs]).to(dtype) for name in packs[0]}
@@ -194,7 +196,7 @@ def test_equivariant_energy_is_unchanged_by_permutations() -> None:
 
 
 def test_layout_round_trip() -> None:
-    network = build_network(SETTINGS["mlp"], N, LEVELS)
+    network = build_network(SETTINGS["mlp"], inversion(n=N), LEVELS)
     weights = network.initial_weights(generator())
     layout = WeightLayout(weights)
     back = layout.unflatten(layout.flatten(weights)[None])

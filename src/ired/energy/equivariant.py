@@ -14,12 +14,12 @@ permutations, not under all rotations. The products give the network the operati
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 
-from ired.base.settings import Count, Strict
-from ired.energy.mlp import Weights, time_features
+from ired.base.settings import Count
+from ired.energy.base import NetworkSettings, Weights, time_features
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ _INPUTS = 6
 _TIME_FEATURES = 16
 
 
-class EquivariantNetwork(Strict):
+class EquivariantNetwork(NetworkSettings):
     """The equivariant network's size."""
 
     kind: Literal["equivariant"] = "equivariant"
@@ -46,8 +46,18 @@ def _mix(weight: Tensor, maps: Tensor) -> Tensor:
 class EquivariantEnergy:
     """The equivariant network for n x n matrices; see the module's docstring."""
 
-    def __init__(self, settings: EquivariantNetwork, n: int, levels: int) -> None:
-        self.settings, self.n, self.levels = settings, n, levels
+    Settings = EquivariantNetwork
+    tasks: ClassVar[tuple[str, ...] | None] = ("inversion",)
+
+    def __init__(
+        self,
+        settings: EquivariantNetwork,
+        condition_shape: tuple[int, ...],
+        solution_shape: tuple[int, ...],
+        levels: int,
+    ) -> None:
+        self.settings, self.levels = settings, levels
+        self.n, self.solution_size = solution_shape[-1], math.prod(solution_shape)
         self._features = time_features(levels, _TIME_FEATURES)
 
     def initial_weights(self, generator: torch.Generator) -> Weights:
