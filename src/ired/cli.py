@@ -54,7 +54,7 @@ def reference(
     out: Annotated[Path, typer.Option(help="reference.csv to write.")],
 ) -> None:
     """Fit the closed-form predictors and test them: the reference lines of every plot."""
-    from ired.base.files import write_text
+    from ired.record.schema import REFERENCE
     from ired.study.run_config import validated
     from ired.tasks.held_out import read_split
     from ired.tasks.inversion import Problem
@@ -62,7 +62,7 @@ def reference(
 
     problem = validated(Problem, json.loads(config)["problem"], "problem")
     tests = {split: read_split(data / f"test_{split}.npz", problem) for split in ("id", "ood")}
-    write_text(out, reference_table(read_split(data / "fit.npz", problem), tests).to_csv(index=False))
+    REFERENCE.write(reference_table(read_split(data / "fit.npz", problem), tests), out)
 
 
 @app.command()
@@ -160,15 +160,14 @@ def aggregate(
 def figure(
     names: Annotated[list[str], typer.Argument(help="Figures to draw; docs/figures.md lists them.")],
     tables: Annotated[Path, typer.Option(help="An experiment's folder of tables.")],
-    reference_csv: Annotated[Path, typer.Option(help="The scale's reference.csv.")],
     published: Annotated[Path, typer.Option(help="The published figures.")],
     out: Annotated[Path, typer.Option(help="Folder for the PDF and PNG files.")],
     processes: Annotated[int, typer.Option(min=1, help="How many figures are drawn at a time.")] = 1,
 ) -> None:
     """Draw figures from tables; computes nothing."""
-    from ired.figures.output import draw_figures
+    from ired.figures.toolkit.output import draw_figures
 
-    draw_figures(names, tables, out, reference_csv, published, processes)
+    draw_figures(names, tables, out, published, processes)
 
 
 @app.command()
@@ -194,6 +193,16 @@ def report(
     headline = opening(tables, next(iter(chosen)))
     shown = json.loads(settings)
     build(tables, figures, out, scale, chosen, headline, shown, published, graph, json.loads(questions))
+
+
+@app.command()
+def docs(
+    out: Annotated[Path, typer.Option(help="The folder of tables.md and figures.md.")] = Path("docs"),
+) -> None:
+    """Write what docs/ says of tables and figures from the code that has them."""
+    from ired.report.docs import write_docs
+
+    write_docs(out)
 
 
 @app.command()

@@ -32,6 +32,15 @@ POLYNOMIALS = {
     "polynomial5": 5,
     "polynomial6": 6,
 }
+# What figures and sentences call a predictor; the others are in the table alone.
+LABELS = {
+    "zero": "zero",
+    "mean": "mean",
+    "affine": "affine",
+    "polynomial2": "quadratic",
+    "polynomial3": "cubic",
+}
+LINE = "affine"  # the predictor to beat
 NEWTON_SCHULZ_STEPS = (4, 5, 6, 8)
 
 
@@ -101,7 +110,8 @@ def exact_squared_error(matrices: MatrixSet) -> NDArray[np.float64]:
 
 
 def reference_table(fit: MatrixSet, tests: dict[str, MatrixSet]) -> pd.DataFrame:
-    """tables/reference.csv: every predictor on every test set, with its standard error over matrices."""
+    """reference.csv (columns: docs/tables.md): every predictor on every test set, with its standard error
+    over matrices."""
     ladder = predictors(eigenvalues(fit))
     rows = []
     for split, matrices in tests.items():
@@ -110,7 +120,17 @@ def reference_table(fit: MatrixSet, tests: dict[str, MatrixSet]) -> pd.DataFrame
         errors.append(("exact", 0, exact_squared_error(matrices)))
         for name, coefficients, error in errors:
             mse, mse_se = error.mean(), error.std(ddof=1) / np.sqrt(len(error)) if len(error) > 1 else np.nan
-            rows.append((name, coefficients, split, matrices.n, len(matrices), mse, mse_se))
-    return pd.DataFrame(
-        rows, columns=["predictor", "coefficients", "split", "n", "matrices", "mse", "mse_se"]
-    )
+            rows.append(
+                {
+                    "predictor": name,
+                    "label": LABELS.get(name),
+                    "line": name == LINE,
+                    "coefficients": coefficients,
+                    "split": split,
+                    "n": matrices.n,
+                    "matrices": len(matrices),
+                    "mse": mse,
+                    "mse_se": mse_se,
+                }
+            )
+    return pd.DataFrame(rows)
