@@ -98,7 +98,8 @@ def write_run(
         "test": None if diverged else {"id": result, "ood": result | {"mse": 30 * mse}},
     }
     config = {"seed": seed, "protocol": 1, "negatives": {"strategy": strategy}, "problem": {"n": 6},
-              "network": {"kind": "mlp"}, "release_compat": {"shared_clip": False, "doubled_step": True}}  # fmt: skip
+              "network": {"kind": "mlp"},
+              "release_compat": {"shared_clip": False, "doubled_step": True}}  # fmt: skip
     origin = {
         "seconds_per_step": 0.01,
         "train_seconds": 1.0,

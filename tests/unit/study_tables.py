@@ -50,7 +50,7 @@ def reference(
     """One in-distribution row of reference.csv."""
     return schema.REFERENCE.frame(
         [
-            {"predictor": predictor, "label": predictor, "line": predictor == "affine", "coefficients": coefficients,
-             "split": "id", "n": n, "matrices": 1000, "mse": mse, "mse_se": se}
+            {"predictor": predictor, "label": predictor, "line": predictor == "affine",
+             "coefficients": coefficients, "split": "id", "n": n, "matrices": 1000, "mse": mse, "mse_se": se}
         ]
     )  # fmt: skip

@@ -58,7 +58,7 @@ def nominate(
         return empty
     found = contrast(judged, [pair], margin, [METRIC], accompany=False).iloc[0]
     row: dict[str, Any] = {
-        **{str(name): value for name, value in found.items() if name in schema.NOMINATIONS.names},
+        **{str(name): value for name, value in found.items()},
         "factor": levels.loc[nominee, "factor"],
         "level": levels.loc[nominee, "level"],
         "levels": len(candidates),
@@ -67,7 +67,7 @@ def nominate(
         "tuning_mean": means[nominee],
     }
     row["sentence"] = nomination_sentence(row)
-    return schema.NOMINATIONS.frame([row])
+    return schema.NOMINATIONS.frame([{name: row[name] for name in schema.NOMINATIONS.names}])
 
 
 def _mean_on(group: pd.DataFrame, seeds: list[int]) -> float:
