@@ -57,3 +57,8 @@ class DenoisingOptimum:
 def generator(seed: int = 0) -> torch.Generator:
     """A seeded generator for a test's own draws."""
     return torch.Generator().manual_seed(seed)
+
+
+def disturbed(weights: dict[str, Tensor], g: torch.Generator, size: float = 0.3) -> dict[str, Tensor]:
+    """Weights with Gaussians of that size added, for networks whose branches begin at zero."""
+    return {name: value + size * torch.randn(value.shape, generator=g) for name, value in weights.items()}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from ired.energy.costs import MultiplyAdds
 from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork
 from ired.energy.mlp import MlpEnergy, MlpNetwork, Weights
 
@@ -39,9 +40,8 @@ class EnergyNetwork(Protocol):
     def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedEnergy:
         """Bind (S, ...) weights to matrices (S, B, D) and noise levels (S, B)."""
 
-    def multiply_adds(self) -> tuple[int, int]:
-        """Multiply-adds of one sample's energy, and of its energy gradient beyond the energy, matrix products
-        only."""
+    def multiply_adds(self) -> MultiplyAdds:
+        """What one sample's evaluations cost."""
 
 
 class BoundEnergy:
