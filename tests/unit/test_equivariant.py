@@ -49,7 +49,8 @@ def test_equals_an_independent_numpy_implementation() -> None:
     energies = network.prepare(weights, condition, t).energy(y)[0]
     for i in range(3):
         a, point = condition[0, i].numpy().reshape(n, n), y[0, i].numpy().reshape(n, n)
-        maps = mixed("trunk.input", np.stack([a * 3 / (8 * n), np.eye(n)]))
+        scale = np.sqrt(np.linalg.norm(a @ a.T))
+        maps = mixed("trunk.input", np.stack([a / scale, np.eye(n)]))
         for b in range(2):
             left, right = mixed(f"trunk.{b}.left", maps), mixed(f"trunk.{b}.right", maps)
             product = np.stack([p @ q for p, q in zip(left, right, strict=True)])
@@ -59,7 +60,7 @@ def test_equals_an_independent_numpy_implementation() -> None:
         inside = mixed("head.maps", maps) @ point + mixed("head.offset", maps)
         u = inside * (1 + gain)[:, None, None] + shift[:, None, None]
         o = (point + mixed("head.out", swish(u))[0]) * (1 + outer) / np.sqrt(2)
-        o = o + mixed("head.answer", maps)[0] * (1 + inner)
+        o = o + mixed("head.answer", maps)[0] * (1 + inner) * 32 / scale
         assert energies[i].item() == pytest.approx(np.square(o).sum(), rel=1e-12)
 
 
@@ -106,6 +107,15 @@ def test_training_begins_at_order_one_whatever_n(n: int) -> None:
         energy, gradient = prepared.energy_and_gradient(batch.positive)
         assert 0.05 * n**2 < energy.mean().item() < 2 * n**2
         assert 0.02 < (gradient - batch.noise).square().mean().item() < 2
+
+
+def test_a_large_matrix_stays_within_the_trunk_s_range() -> None:
+    """A polynomial of high degree explodes beyond its range: a matrix ten times as large has no larger maps,
+    and an answer a tenth as large."""
+    network, weights, condition, _, t = problem(6)
+    usual, rare = network.prepare(weights, condition, t), network.prepare(weights, 10 * condition, t)
+    torch.testing.assert_close(rare.maps, usual.maps)
+    torch.testing.assert_close(rare.answer, usual.answer / 10)
 
 
 def test_weights_of_one_size_run_at_another() -> None:

@@ -2,23 +2,24 @@
 
 trunk, of A alone, once per batch and shared by every evaluation of the energy:
 
-    H <- input [A / s, I]                                                      s = 8 n / 3
+    H <- input [A / s, I]                                                      s = || A A^T ||_F^(1/2)
     H <- H + product ((left H) (right H)) + entry_out swish(entry_in H)        for each block
 
 head, of y at noise level t:
 
     u = (maps H) gain_t y + (offset H) gain_t + shift_t
-    o = (y + out swish(u)) outer_gain_t / sqrt(2) + (answer H) answer_gain_t
+    o = (y + out swish(u)) outer_gain_t / sqrt(2) + (answer H) answer_gain_t 32 / s
     E = || o ||_F^2                                                            one output channel
 
 The names (`left`, `maps`, ...) are weights that mix channels; two maps beside each other are multiplied as
 matrices (Maron et al. 2019, Invariant and Equivariant Graph Networks, has the linear maps; the product is
 added to them). Permuting rows and columns of A and y together permutes every map alike and leaves the energy
-unchanged. Nothing but s depends on n, so weights trained at one n run at another.
+unchanged. Nothing depends on n, so weights trained at one n run at another.
 
-The spectrum of 2 R R^T with R uniform on (-1, 1)^(n x n) ends at 8 n / 3 for large n (Marchenko and Pastur
-1967). The trunk's maps are near polynomials of A / s of degree 2^blocks, and a polynomial of high degree is
-tame where the spectrum lies within (0, 1) and explodes beyond it. docs/network.md says what else was tried.
+The trunk's maps are near polynomials of A / s of degree 2^blocks, and a polynomial of high degree explodes
+beyond where it was fitted. s is at least the largest singular value of A and close to it, so the spectrum of
+A / s lies within (0, 1) for every matrix, the rare ones included. The answer is an inverse and scales as one.
+docs/network.md says what else was tried.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from ired.energy.mlp import Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+_ANSWER_SCALE = 32.0  # between the s of n = 10 and n = 20: maps of order one make answers of order one
 
 
 class EquivariantNetwork(Strict):
@@ -86,7 +90,10 @@ class EquivariantEnergy:
     def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedEquivariant:
         """The trunk, and the head's share of it, once for all evaluations at matrices (S, B, n^2) of any n
         and noise levels (S, B)."""
-        maps = self._trunk(weights, condition)
+        n = math.isqrt(condition.shape[-1])
+        matrix = condition.unflatten(-1, (n, n))
+        scale = (matrix @ matrix.mT).square().sum((-2, -1), keepdim=True) ** 0.25
+        maps = self._trunk(weights, matrix / scale)
         k = self.settings.head_channels
         # A product with a one-hot matrix, whose derivative is a product too and not a scatter.
         level = torch.nn.functional.one_hot(t, self.levels).to(condition)
@@ -101,14 +108,12 @@ class EquivariantEnergy:
             offset=head("head.offset") * (1 + gain) + shift,
             out=weights["head.out"],
             outer_gain=(1 + outer_gain) / math.sqrt(2),
-            answer=head("head.answer") * (1 + answer_gain),
+            answer=head("head.answer") * ((1 + answer_gain) * (_ANSWER_SCALE / scale[:, :, None])),
         )
 
-    def _trunk(self, weights: Weights, condition: Tensor) -> Tensor:
-        """The trunk's maps of matrices (S, B, n^2): (S, C, B, n, n)."""
-        n = math.isqrt(condition.shape[-1])
-        matrix = condition.unflatten(-1, (n, n)) * (3 / (8 * n))
-        identity = torch.eye(n, dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
+    def _trunk(self, weights: Weights, matrix: Tensor) -> Tensor:
+        """The trunk's maps of scaled matrices (S, B, n, n): (S, C, B, n, n)."""
+        identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
         maps = mix(weights["trunk.input"], torch.stack([matrix, identity], 1))
         for block in range(self.settings.blocks):
             part = {
@@ -123,7 +128,7 @@ class EquivariantEnergy:
     def multiply_adds(self) -> MultiplyAdds:
         """See `EnergyNetwork`; the table of gains and shifts is vectors and not counted."""
         c, k, n = self.settings.channels, self.settings.head_channels, self.n
-        trunk = 2 * c * n**2 + self.settings.blocks * (5 * c * c * n**2 + c * n**3)
+        trunk = n**3 + 2 * c * n**2 + self.settings.blocks * (5 * c * c * n**2 + c * n**3)
         way = k * n**3 + k * n**2  # `maps` y and `out`; the way back has the same, transposed
         return MultiplyAdds(trunk + (2 * k + 1) * c * n**2, way, way)
 
