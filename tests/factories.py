@@ -63,3 +63,8 @@ def generator(seed: int = 0) -> torch.Generator:
 def inversion(**settings: Any) -> Inversion:
     """The task of inverting n x n matrices."""
     return Inversion(InversionSettings(**settings))
+
+
+def disturbed(weights: dict[str, Tensor], g: torch.Generator, size: float = 0.3) -> dict[str, Tensor]:
+    """Weights with Gaussians of that size added, for networks whose branches begin at zero."""
+    return {name: value + size * torch.randn(value.shape, generator=g) for name, value in weights.items()}

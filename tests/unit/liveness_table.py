@@ -78,6 +78,9 @@ PLAIN: dict[str, Change] = {
     "network[equivariant].blocks": change(
         2, "initial", network={"kind": "equivariant", "channels": 3, "blocks": 1}
     ),
+    "network[equivariant].head_channels": change(
+        3, "initial", network={"kind": "equivariant", "channels": 3, "blocks": 1}
+    ),
     "optimiser.learning_rate": change(2e-3, "weights"),
     "optimiser.adam_betas.0": change(0.5, "weights", optimiser__adam_betas=[0.9, 0.99]),
     "optimiser.adam_betas.1": change(0.9, "weights", optimiser__adam_betas=[0.9, 0.99]),

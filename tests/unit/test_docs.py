@@ -22,7 +22,6 @@ SCRIPT = """
 import json, sys
 import torch
 from ired.study.run_config import RunConfig
-from ired.energy.equivariant import EquivariantNetwork
 from ired.study.schema import Experiment, Scale, Study
 from ired.training.engine import Engine
 from ired.base.errors import UserError
@@ -176,7 +175,7 @@ def test_defaults_of_the_other_keys_are_the_defaults(repository: Path) -> None:
                 text = json.loads(text) if text != "2/3" else 2 / 3
             assert found == text or (text == "on" and found is not None), key
             checked += 1
-    assert checked == 37
+    assert checked == 38
 
 
 def test_every_row_of_the_ledger_names_a_test_that_exists(repository: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 import torch
 from pydantic import Field
 
-from ired.energy.base import NetworkSettings, Weights
+from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
 from ired.energy.equivariant import EquivariantEnergy
 from ired.energy.mlp import MlpEnergy
 from ired.tasks import Task
@@ -60,9 +60,8 @@ class EnergyNetwork(Protocol):
     def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedEnergy:
         """Bind (S, ...) weights to conditions (S, B, C) and noise levels (S, B)."""
 
-    def multiply_adds(self) -> tuple[int, int]:
-        """Multiply-adds of one sample's energy, and of its energy gradient beyond the energy, matrix products
-        only."""
+    def multiply_adds(self) -> MultiplyAdds:
+        """What one sample's evaluations cost."""
 
 
 class BoundEnergy:

@@ -1,9 +1,9 @@
-"""What every network shares: the base of its settings, the form of its weights, features of the noise level."""
+"""What every network shares: the base of its settings, the form of its weights, what it costs."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 
@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Weights: TypeAlias = "dict[str, Tensor]"
+
+
+class MultiplyAdds(NamedTuple):
+    """Multiply-adds of one sample, matrix products only.
+
+    shared: what `prepare` does once for all evaluations at a batch. energy: one energy. gradient: its
+    gradient by y, beyond the energy.
+    """
+
+    shared: int
+    energy: int
+    gradient: int
 
 
 class NetworkSettings(Strict):

@@ -1,50 +1,62 @@
-"""An energy that knows what a matrix is: channels of n x n maps, mixed per entry, multiplied as matrices,
-transposed.
+"""An energy that knows what a matrix is: channels of n x n maps, mixed per entry and multiplied as matrices.
 
-    Z_0 = [A, y, y^T, A y, y A, I]  -> C channels
-    Z_{b+1} = Z_b + mix(swish(Z_b)), mix(L_b Z_b)(R_b Z_b), transposes        (blocks)
-    E = || mix(Z_last) ||_F^2
+trunk, of A alone, once per batch and shared by every evaluation of the energy:
 
-Mixing acts on channels alone, products are matrix products, so conjugating A and y by a permutation
-conjugates every map and leaves the energy unchanged; with a nonlinearity per entry this is equivariance under
-permutations, not under all rotations. The products give the network the operation that inversion is made of
-(Newton-Schulz: y (2 I - A y)), which a plain network must learn entry by entry.
+    H <- input [A / s, I]                                                      s = || A A^T ||_F^(1/2)
+    H <- H + product ((left H) (right H)) + entry_out swish(entry_in H)        for each block
+
+head, of y at noise level t:
+
+    u = (maps H) gain_t y + (offset H) gain_t + shift_t
+    o = (y + out swish(u)) outer_gain_t / sqrt(2) + (answer H) answer_gain_t 32 / s
+    E = || o ||_F^2                                                            one output channel
+
+The names (`left`, `maps`, ...) are weights that mix channels; two maps beside each other are multiplied as
+matrices (Maron et al. 2019, Invariant and Equivariant Graph Networks, has the linear maps; the product is
+added to them). Permuting rows and columns of A and y together permutes every map alike and leaves the energy
+unchanged. Nothing depends on n, so weights trained at one n run at another.
+
+The trunk's maps are near polynomials of A / s of degree 2^blocks, and a polynomial of high degree explodes
+beyond where it was fitted. s is at least the largest singular value of A and close to it, so the spectrum of
+A / s lies within (0, 1) for every matrix, the rare ones included. The answer is an inverse and scales as one.
+docs/network.md says what else was tried.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 
 from ired.base.settings import Count
-from ired.energy.base import NetworkSettings, Weights, time_features
+from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_INPUTS = 6
-_TIME_FEATURES = 16
+
+_ANSWER_SCALE = 32.0  # between the s of n = 10 and n = 20: maps of order one make answers of order one
 
 
 class EquivariantNetwork(NetworkSettings):
-    """The equivariant network's size."""
+    """The equivariant network's size: `channels` and `blocks` of the trunk, `head_channels` of the head."""
 
     kind: Literal["equivariant"] = "equivariant"
-    channels: Count = 16
-    blocks: Count = 4
+    channels: Count = 8
+    blocks: Count = 5
+    head_channels: Count = 4
 
 
-def _mix(weight: Tensor, maps: Tensor) -> Tensor:
-    """Mix channels: (S, out, in), (S, B, in, n, n) -> (S, B, out, n, n)."""
-    seeds, batch, channels, n, _ = maps.shape
-    mixed = torch.matmul(weight[:, None], maps.reshape(seeds, batch, channels, n * n))
-    return mixed.view(seeds, batch, weight.shape[1], n, n)
+def mix(weight: Tensor, maps: Tensor) -> Tensor:
+    """Mix channels, which lead the batch so that a mix is one product: (S, out, in), (S, in, B, n, n) ->
+    (S, out, B, n, n)."""
+    return torch.bmm(weight, maps.flatten(2)).unflatten(2, maps.shape[2:])
 
 
 class EquivariantEnergy:
-    """The equivariant network for n x n matrices; see the module's docstring."""
+    """The equivariant network; see the module's docstring. n is the size that `multiply_adds` counts for."""
 
     Settings = EquivariantNetwork
     tasks: ClassVar[tuple[str, ...] | None] = ("inversion",)
@@ -58,68 +70,101 @@ class EquivariantEnergy:
     ) -> None:
         self.settings, self.levels = settings, levels
         self.n, self.solution_size = solution_shape[-1], math.prod(solution_shape)
-        self._features = time_features(levels, _TIME_FEATURES)
 
     def initial_weights(self, generator: torch.Generator) -> Weights:
-        """Gaussian mixing weights of variance 1 / fan in; products are damped by 1/n so that a block starts
-        near the identity."""
-        c = self.settings.channels
-        shapes = {"input": (c, _INPUTS), "output": (1, c)}
-        for block in range(self.settings.blocks):
-            shapes |= {
-                f"block{block}.{part}": (c, c) for part in ("left", "right", "product", "entry", "transpose")
-            }
-            shapes[f"block{block}.time"] = (2 * c, _TIME_FEATURES)
+        """Gaussian mixing weights of variance 1 / fan in; zero where a branch joins its sum, and in the table
+        of gains and shifts.
+
+        So the energy begins as ||y||^2 / 2, whatever n and however deep the trunk is.
+        """
+        c, k = self.settings.channels, self.settings.head_channels
         weights = {}
-        for name, (out, fan_in) in shapes.items():
-            damping = 1 / self.n if name.endswith(".product") else 1.0
-            weights[name] = torch.randn(out, fan_in, generator=generator) * damping / math.sqrt(fan_in)
+
+        def gaussian(name: str, out: int, fan_in: int) -> None:
+            weights[name] = torch.randn(out, fan_in, generator=generator) / math.sqrt(fan_in)
+
+        gaussian("trunk.input", c, 2)
+        for block in range(self.settings.blocks):
+            for name in ("left", "right", "entry_in"):
+                gaussian(f"trunk.{block}.{name}", c, c)
+            for name in ("product", "entry_out"):
+                weights[f"trunk.{block}.{name}"] = torch.zeros(c, c)
+        gaussian("head.maps", k, c)
+        gaussian("head.offset", k, c)
+        weights["head.out"] = torch.zeros(1, k)
+        weights["head.answer"] = torch.zeros(1, c)
+        weights["head.film"] = torch.zeros(self.levels, 2 * k + 2)
         return weights
 
     def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedEquivariant:
-        """Bind weights to matrices (S, B, D) and noise levels (S, B)."""
+        """The trunk, and the head's share of it, once for all evaluations at matrices (S, B, n^2) of any n
+        and noise levels (S, B)."""
+        n = math.isqrt(condition.shape[-1])
+        matrix = condition.unflatten(-1, (n, n))
+        scale = (matrix @ matrix.mT).square().sum((-2, -1), keepdim=True) ** 0.25
+        maps = self._trunk(weights, matrix / scale)
+        k = self.settings.head_channels
+        # A product with a one-hot matrix, whose derivative is a product too and not a scatter.
+        level = torch.nn.functional.one_hot(t, self.levels).to(condition)
+        film = torch.bmm(level, weights["head.film"])[..., None, None]
+        gain, shift, outer_gain, answer_gain = film.split([k, k, 1, 1], 2)
+
+        def head(name: str) -> Tensor:
+            return mix(weights[name], maps).transpose(1, 2)
+
         return PreparedEquivariant(
-            self, weights, condition.unflatten(-1, (self.n, self.n)), self._features.to(condition)[t]
+            maps=head("head.maps") * (1 + gain),
+            offset=head("head.offset") * (1 + gain) + shift,
+            out=weights["head.out"],
+            outer_gain=(1 + outer_gain) / math.sqrt(2),
+            answer=head("head.answer") * ((1 + answer_gain) * (_ANSWER_SCALE / scale[:, :, None])),
         )
 
-    def multiply_adds(self) -> tuple[int, int]:
-        """Matrix products of one sample's energy, and those that reverse differentiation by y adds: one for a
-        mix, whose weights are constants, two for a product of two maps, one each for A y and y A."""
-        c, n, blocks = self.settings.channels, self.n, self.settings.blocks
-        mixes = blocks * 5 * c * c * n * n + (_INPUTS + 1) * c * n * n
-        products, inputs = blocks * c * n**3, 2 * n**3
-        return mixes + products + inputs, mixes + 2 * products + inputs
+    def _trunk(self, weights: Weights, matrix: Tensor) -> Tensor:
+        """The trunk's maps of scaled matrices (S, B, n, n): (S, C, B, n, n)."""
+        identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
+        maps = mix(weights["trunk.input"], torch.stack([matrix, identity], 1))
+        for block in range(self.settings.blocks):
+            part = {
+                name: weights[f"trunk.{block}.{name}"]
+                for name in ("left", "right", "product", "entry_in", "entry_out")
+            }
+            product = mix(part["left"], maps) @ mix(part["right"], maps)
+            active = torch.nn.functional.silu(mix(part["entry_in"], maps))
+            maps = maps + mix(part["product"], product) + mix(part["entry_out"], active)
+        return maps
+
+    def multiply_adds(self) -> MultiplyAdds:
+        """See `EnergyNetwork`; the table of gains and shifts is vectors and not counted."""
+        c, k, n = self.settings.channels, self.settings.head_channels, self.n
+        trunk = n**3 + 2 * c * n**2 + self.settings.blocks * (5 * c * c * n**2 + c * n**3)
+        way = k * n**3 + k * n**2  # `maps` y and `out`; the way back has the same, transposed
+        return MultiplyAdds(trunk + (2 * k + 1) * c * n**2, way, way)
 
 
+@dataclass(frozen=True)
 class PreparedEquivariant:
-    """The equivariant energy at fixed weights, matrices and noise levels; see `energy.PreparedEnergy`."""
+    """The equivariant energy at fixed weights, matrices and noise levels; see `energy.PreparedEnergy`.
 
-    def __init__(
-        self, network: EquivariantEnergy, weights: Weights, matrix: Tensor, features: Tensor
-    ) -> None:
-        self.network, self.weights, self.matrix, self.features = network, weights, matrix, features
+    maps, offset: (maps H) gain and (offset H) gain + shift, (S, B, K, n, n). out: the weight, (S, 1, K).
+    outer_gain: outer_gain / sqrt(2), (S, B, 1, 1, 1). answer: (answer H) answer_gain, (S, B, 1, n, n).
+    """
+
+    maps: Tensor
+    offset: Tensor
+    out: Tensor
+    outer_gain: Tensor
+    answer: Tensor
 
     def energy(self, y: Tensor) -> Tensor:
         """E(A, y, t): (S, B, D) -> (S, B)."""
-        n, weights = self.network.n, self.weights
-        a, y = self.matrix, y.unflatten(-1, (n, n))
-        identity = torch.eye(n, dtype=y.dtype, device=y.device).expand_as(y)
-        maps = _mix(weights["input"], torch.stack([a, y, y.mT, a @ y, y @ a, identity], 2))
-        for block in range(self.network.settings.blocks):
-            part = {
-                name: weights[f"block{block}.{name}"]
-                for name in ("left", "right", "product", "entry", "transpose", "time")
-            }
-            gain, shift = torch.matmul(self.features, part["time"].mT)[..., None, None].chunk(2, 2)
-            modulated = maps * (1 + gain) + shift * identity[:, :, None]
-            product = torch.matmul(_mix(part["left"], modulated), _mix(part["right"], modulated))
-            maps = (
-                maps
-                + _mix(part["entry"], torch.nn.functional.silu(modulated))
-                + _mix(part["product"], product)
-                + _mix(part["transpose"], modulated.mT)
-            )
-        return _mix(weights["output"], maps).square().sum((-3, -2, -1))
+        size = self.maps.shape[-2:]
+        y = y.unflatten(-1, size)
+        product = self.maps.flatten(2, 3) @ y  # the channels' rows below each other: one product
+        active = torch.nn.functional.silu(product.view(self.maps.shape) + self.offset)
+        mixed = (self.out[:, None] @ active.flatten(3)).unflatten(-1, size)
+        output = (y[:, :, None] + mixed) * self.outer_gain + self.answer
+        return output.square().sum((-3, -2, -1))
 
     def energy_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """E and its gradient by y, by reverse differentiation; a graph through the weights is kept only where
@@ -128,5 +173,5 @@ class PreparedEquivariant:
         with torch.enable_grad():
             point = y.detach().requires_grad_(True)
             energy = self.energy(point)
-            (gradient,) = torch.autograd.grad(energy.sum(), point, create_graph=keep)
+            (gradient,) = torch.autograd.grad(energy.sum(), point, create_graph=keep, retain_graph=True)
         return (energy, gradient) if keep else (energy.detach(), gradient)

@@ -21,7 +21,7 @@ import torch
 from pydantic import Field
 
 from ired.base.settings import Count
-from ired.energy.base import NetworkSettings, Weights, time_features
+from ired.energy.base import MultiplyAdds, NetworkSettings, Weights, time_features
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,7 +86,7 @@ class MlpEnergy:
         names = ("fc2.weight", "fc3.weight", "fc4.weight", "fc4.bias")
         return PreparedMlp(*shared, *(weights[name] for name in names))
 
-    def multiply_adds(self) -> tuple[int, int]:
+    def multiply_adds(self) -> MultiplyAdds:
         """Matrix products of one sample: forward, and the closed-form gradient's way back (the same layers
         transposed).
 
@@ -95,7 +95,7 @@ class MlpEnergy:
         """
         hidden, dimension = self.settings.hidden, self.solution_size
         core = 2 * hidden * hidden + hidden * dimension
-        return core + hidden * (self.condition_size + dimension), core + hidden * dimension
+        return MultiplyAdds(0, core + hidden * (self.condition_size + dimension), core + hidden * dimension)
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,8 @@ class Engine:
     def multiply_adds_per_step(self) -> int:
         """Counted multiply-adds of one seed's step, matrix products only; a derivative by the weights costs
         twice its forward pass."""
-        energy, gradient = self.network.multiply_adds()
-        total = 3.0 * (energy + gradient)
+        shared, energy, gradient = self.network.multiply_adds()
+        total = 3.0 * (shared + energy + gradient)
         if self.config.contrast is not None:
             proposal = self.strategy.evaluations()
             total += 3.0 * 2 * energy + proposal.energies * energy + proposal.gradients * gradient
