@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from factories import DenoisingOptimum, generator
+from factories import DenoisingOptimum, generator, inversion
 from ired.base.streams import Streams
 from ired.diffusion.descent import Descender, ReleaseCompat
 from ired.diffusion.schedule import ScheduleSettings, noise_schedule
-from ired.energy import BoundEnergy, MlpNetwork, build_network
+from ired.energy import BoundEnergy, build_network
+from ired.energy.mlp import MlpNetwork
 from ired.negatives import Positives, Strategy, build_strategy, parse_settings
-from ired.tasks.inversion import Problem, draw_pairs
 
 SCHEDULE = noise_schedule(ScheduleSettings())
 
@@ -24,7 +24,7 @@ def positives(
 ) -> Positives:
     """Matrices, solutions and noised solutions of one seed, the levels in turn."""
     streams = Streams([0], step=step)
-    condition, solution = draw_pairs(streams, batch, Problem(n=n), 0.5)
+    condition, solution = inversion(n=n).draw(streams, batch, "id")
     t = torch.tensor(levels)[torch.arange(batch) % len(levels)][None]
     noise = streams.normal("noise", batch, n * n)
     return Positives(condition, solution, t, noise, SCHEDULE.noised(solution, t, noise))
@@ -48,6 +48,9 @@ class Scaled:
 class OptimalNetwork:
     """k E*(A, y, t) = k ||y - sqrt(alpha_bar) A^-1||^2 / (2 sigma): at k = 1 the optimum of denoising."""
 
+    def __init__(self, solution_size: int = 9) -> None:
+        self.solution_size = solution_size
+
     def prepare(self, weights: dict[str, Tensor], condition: Tensor, t: Tensor) -> Scaled:
         n = round(condition.shape[-1] ** 0.5)
         solution = torch.linalg.inv(condition.double().unflatten(-1, (n, n))).flatten(-2).float()
@@ -63,7 +66,7 @@ def optimal_energy(batch: Positives, scale: Tensor | None = None) -> BoundEnergy
 
 def small_mlp(n: int = 3, hidden: int = 16) -> tuple[object, dict[str, Tensor]]:
     """The reference network with random weights that ask for gradients."""
-    network = build_network(MlpNetwork(hidden=hidden, time_features=8), n, SCHEDULE.levels)
+    network = build_network(MlpNetwork(hidden=hidden, time_features=8), inversion(n=n), SCHEDULE.levels)
     initial = network.initial_weights(generator())
     return network, {name: value[None].requires_grad_() for name, value in initial.items()}
 

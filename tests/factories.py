@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from ired.study.run_config import RunConfig, with_value
+from ired.tasks.inversion import Inversion, InversionSettings
 
 TINY: dict[str, Any] = {
     "protocol": 1,
     "seed": 0,
-    "problem": {"n": 3},
+    "problem": {"task": "inversion", "n": 3},
     "held_out": {"fit_matrices": 200, "validation_matrices": 64, "test_matrices": 128},
     "network": {"kind": "mlp", "hidden": 8, "time_features": 8},
     "negatives": {"strategy": "adversarial"},
@@ -57,6 +58,11 @@ class DenoisingOptimum:
 def generator(seed: int = 0) -> torch.Generator:
     """A seeded generator for a test's own draws."""
     return torch.Generator().manual_seed(seed)
+
+
+def inversion(**settings: Any) -> Inversion:
+    """The task of inverting n x n matrices."""
+    return Inversion(InversionSettings(**settings))
 
 
 def disturbed(weights: dict[str, Tensor], g: torch.Generator, size: float = 0.3) -> dict[str, Tensor]:

@@ -32,19 +32,16 @@ def dataset(
     out: Annotated[Path, typer.Option(help="The folder to write to: SET.npz and its sidecar SET.json.")],
 ) -> None:
     """Draw the held-out sets of matrices and their inverses: fit, validation, test_id and test_ood."""
-    from ired.study.run_config import HeldOut, validated
+    from ired.base.settings import parsed
+    from ired.study.run_config import Ensemble
+    from ired.tasks import build_task
     from ired.tasks.held_out import SPLITS, write_split
-    from ired.tasks.inversion import Problem
 
-    settings = json.loads(config)
-    problem, held_out = (
-        validated(Problem, settings["problem"], "problem"),
-        validated(HeldOut, settings["held_out"], "held_out"),
-    )
+    ensemble = parsed(Ensemble, config, "--config")
     for split in SPLITS:
-        sidecar = write_split(split, problem, held_out, out / f"{split}.npz")
-        condition_number = sidecar["spectrum"]["condition_number_q50"]
-        print(f"{split}: {sidecar['matrices']} matrices, median condition number {condition_number:.1f}")
+        sidecar = write_split(split, build_task(ensemble.problem), ensemble.held_out, out / f"{split}.npz")
+        facts = "".join(f", {name} {value:.3g}" for name, value in sidecar["facts"].items())
+        print(f"{split}: {sidecar['matrices']} problems{facts}")
 
 
 @app.command()
@@ -55,14 +52,18 @@ def reference(
 ) -> None:
     """Fit the closed-form predictors and test them: the reference lines of every plot."""
     from ired.base.files import write_text
-    from ired.study.run_config import validated
+    from ired.base.settings import parsed
+    from ired.study.run_config import Ensemble
+    from ired.tasks import build_task
     from ired.tasks.held_out import read_split
-    from ired.tasks.inversion import Problem
-    from ired.tasks.predictors import reference_table
+    from ired.tasks.reference import reference_table
 
-    problem = validated(Problem, json.loads(config)["problem"], "problem")
-    tests = {split: read_split(data / f"test_{split}.npz", problem) for split in ("id", "ood")}
-    write_text(out, reference_table(read_split(data / "fit.npz", problem), tests).to_csv(index=False))
+    ensemble = parsed(Ensemble, config, "--config")
+    task = build_task(ensemble.problem)
+    names = ("fit", *(f"test_{split}" for split in task.splits))
+    fit, *tests = (read_split(data / f"{name}.npz", task, ensemble.held_out) for name in names)
+    table = reference_table(task, fit, dict(zip(task.splits, tests, strict=True)))
+    write_text(out, table.to_csv(index=False))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from factories import generator
 from ired.base.streams import Streams
 from ired.negatives import Proposal
 from ired.negatives.langevin import LangevinNegatives
+from ired.tasks.inversion import residual_norm
 from ired.training.objective import Contrast, contrast_loss, sample_contrast
 
 CD = Contrast(loss="cd")
@@ -97,7 +98,7 @@ def check_no_gradient_through_the_sampler(
     proposal = sample(strategy(**settings), energy, batch, Streams([0], step=1))
     cut = replace(proposal, negative=proposal.negative.detach())
     with_it, without = (
-        weight_gradients(weights, contrast_loss(CD, energy, batch, p, SCHEDULE).sum())
+        weight_gradients(weights, contrast_loss(CD, energy, batch, p, SCHEDULE, residual_norm).sum())
         for p in (cut, proposal)
     )
     torch.testing.assert_close(with_it, without, rtol=0, atol=0)
@@ -156,7 +157,7 @@ def test_cd_004_and_cd_005_three_reductions_are_one(loss: str) -> None:
     column = sample_contrast(settings, low[..., None], high[..., None], SCHEDULE.sigma[batch.t][..., None])
     assert column.shape == (1, 64, 1)
     values = [
-        contrast_loss(settings, energy, batch, proposal, SCHEDULE).sum(),
+        contrast_loss(settings, energy, batch, proposal, SCHEDULE, residual_norm).sum(),
         column.mean(),
         each.sum() / 64,
     ]

@@ -10,6 +10,7 @@ from closed_forms import SCHEDULE, optimal_energy, positives, strategy
 from ired.base.streams import Streams
 from ired.negatives import Positives, Proposal
 from ired.negatives.langevin import LangevinNegatives
+from ired.tasks.inversion import residual_norm
 from ired.training.objective import Contrast, contrast_loss, denoising_loss
 
 N = 20  # the published size
@@ -35,7 +36,7 @@ def penalised_optimum(of: str) -> tuple[float, float]:
     def losses(k: float) -> tuple[float, float]:
         energy = optimal_energy(batch, torch.tensor(k))
         with_it, without = (
-            contrast_loss(c, energy, batch, mirrored(batch), SCHEDULE).double().item()
+            contrast_loss(c, energy, batch, mirrored(batch), SCHEDULE, residual_norm).double().item()
             for c in (contrast, plain)
         )
         denoise = denoising_loss(energy, batch.positive, batch.noise).double().item()

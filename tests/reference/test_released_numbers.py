@@ -17,6 +17,7 @@ from ired.diffusion.descent import Descender, Inference, ReleaseCompat, annealed
 from ired.diffusion.schedule import ScheduleSettings, noise_schedule
 from ired.energy.mlp import MlpEnergy, MlpNetwork
 from ired.negatives import STRATEGIES
+from ired.tasks.inversion import residual_norm
 from ired.training.objective import Contrast, Objective
 
 FILE = Path(os.environ.get("IRED_REFERENCE", Path(__file__).parent / "data" / "ired_reference_rank4.npz"))
@@ -32,7 +33,7 @@ def released() -> dict[str, Tensor]:
 
 @pytest.fixture(scope="module")
 def network() -> MlpEnergy:
-    return MlpEnergy(MlpNetwork(hidden=512, time_features=128), N, LEVELS)
+    return MlpEnergy(MlpNetwork(hidden=512, time_features=128), (N, N), (N, N), LEVELS)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_losses_and_their_parameter_gradients(
     leaves = {name: value.clone().requires_grad_() for name, value in weights.items()}
     proposer = STRATEGIES[strategy](STRATEGIES[strategy].Settings(), Descender(SCHEDULE, 2.0, RELEASED))  # type: ignore[call-arg]
     contrast = None if strategy == "none" else Contrast(loss="nce", weight=0.5)
-    objective = Objective(network, SCHEDULE, proposer, contrast)
+    objective = Objective(network, SCHEDULE, proposer, contrast, residual_norm)
     terms = objective(leaves, released["A"][None], released["X"][None], ReleasedDraws(released), 0.5)  # type: ignore[arg-type]
     close(terms.total[0], released[f"loss_{strategy}"])
     close(terms.denoise[0], released[f"loss_{strategy}_denoise"])

@@ -13,12 +13,13 @@ from factories import tiny_config
 @pytest.fixture(scope="session")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The held-out sets of `tiny_config`."""
+    from ired.tasks import build_task
     from ired.tasks.held_out import SPLITS, write_split
 
     folder = tmp_path_factory.mktemp("data")
     config = tiny_config()
     for split in SPLITS:
-        write_split(split, config.problem, config.held_out, folder / f"{split}.npz")
+        write_split(split, build_task(config.problem), config.held_out, folder / f"{split}.npz")
     return folder
 
 

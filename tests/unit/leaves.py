@@ -64,7 +64,7 @@ def _tag(model: type[BaseModel]) -> str:
     tags = [
         typing.get_args(field.annotation)[0]
         for key, field in model.model_fields.items()
-        if key in ("kind", "strategy")
+        if key in ("kind", "strategy", "task")
     ]
     assert len(tags) == 1, f"{model.__name__} is one of several and has no tag"
     return tags[0]

@@ -43,6 +43,7 @@ HARMFUL: dict[str, Any] = {
 PLAIN: dict[str, Change] = {
     "protocol": change(2, "output"),
     "seed": change(1, "initial", "answer", "matrices", "denoise"),
+    "problem.task": change({"task": "inversion", "n": 4}, "fit", "matrices"),
     "problem.n": change(4, "fit", "validation", "test_id", "test_ood", "initial", "matrices"),
     "problem.gram_scale": change(1.5, "fit", "validation", "test_id", "test_ood", "matrices"),
     "problem.diagonal_id": change(0.7, "fit", "validation", "test_id", "matrices"),

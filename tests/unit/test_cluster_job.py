@@ -20,6 +20,7 @@ from ired.job.events import Events, attempts
 from ired.job.failure_memory import remembered
 from ired.job.slurm import duration, job_state, queue
 from ired.job.train import Execution, seed_folder, train_and_publish
+from ired.tasks import build_task
 from ired.tasks.held_out import SPLITS, write_split
 from ired.training.stopping import Interrupted, Stopper
 
@@ -48,7 +49,7 @@ def prepared(root: Path) -> tuple:  # type: ignore[type-arg]
     """A configuration, its data, and where its state goes."""
     config = tiny_config()
     for split in SPLITS:
-        write_split(split, config.problem, config.held_out, root / "data" / f"{split}.npz")
+        write_split(split, build_task(config.problem), config.held_out, root / "data" / f"{split}.npz")
     return config, Execution(root / "data", root / "state" / "scale" / "variant")
 
 
@@ -245,7 +246,7 @@ def test_job_states_and_the_queue(slurm: FakeSlurm) -> None:
 def test_a_full_log_costs_words_and_no_run(tmp_path: Path, config: str, code: int) -> None:
     tiny = tiny_config()
     for split in SPLITS:
-        write_split(split, tiny.problem, tiny.held_out, tmp_path / f"{split}.npz")
+        write_split(split, build_task(tiny.problem), tiny.held_out, tmp_path / f"{split}.npz")
     folders = ["--data", str(tmp_path), "--state", f"{tmp_path}/state", "--run-dir", f"{tmp_path}/run"]
     words = [sys.executable, "-m", "ired", "train", "--config", config, *folders, "--device", "cpu"]
     with open("/dev/full", "w") as full:

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from factories import DenoisingOptimum, generator
+from factories import DenoisingOptimum, generator, inversion
 from ired.diffusion.descent import Descender, Inference, ReleaseCompat, annealed_levels
 from ired.diffusion.schedule import ScheduleSettings, noise_schedule
-from ired.energy import MlpNetwork, build_network
+from ired.energy import build_network
+from ired.energy.mlp import MlpNetwork
 from ired.study.run_config import with_value
 
 SCHEDULE = noise_schedule(ScheduleSettings())
@@ -20,7 +21,7 @@ BATCH, D = 40, 9
 
 
 def mlp_energy(batch: int = BATCH) -> tuple[object, Tensor, Tensor]:
-    network = build_network(MlpNetwork(hidden=16, time_features=8), 3, 10)
+    network = build_network(MlpNetwork(hidden=16, time_features=8), inversion(n=3), 10)
     g = generator()
     weights = {name: value[None] for name, value in network.initial_weights(g).items()}
     condition, y = torch.randn(1, batch, D, generator=g), 2 * torch.randn(1, batch, D, generator=g)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from factories import DenoisingOptimum, generator, tiny_config
+from factories import DenoisingOptimum, generator, inversion, tiny_config
 from ired.base.errors import UserError
 from ired.base.streams import Streams
 from ired.diagnostics.conditioning import conditioning
@@ -32,9 +32,9 @@ from ired.diagnostics.run import OUTPUTS, Level, diagnose
 from ired.diffusion.descent import Descent
 from ired.diffusion.schedule import ScheduleSettings, noise_schedule
 from ired.job.train import Execution, train_and_publish
-from ired.tasks.held_out import SPLITS, MatrixSet, write_split
-from ired.tasks.inversion import Problem, draw_pairs
-from ired.tasks.predictors import eigenvalues, predictors
+from ired.tasks import ProblemSet, build_task
+from ired.tasks.held_out import SPLITS, write_split
+from ired.tasks.inversion import eigenvalues, fit_polynomial
 from ired.training.engine import Engine
 from ired.training.stopping import Stopper
 
@@ -139,14 +139,14 @@ def test_nothing_mined_leaves_the_path_empty() -> None:
 def test_errors_along_eigenvectors() -> None:
     """An error put along one eigenvector is found there; the affine predictor's shares equal those of its
     real answers."""
-    condition, solution = (x[0] for x in draw_pairs(Streams([0], step=0), 200, Problem(n=N), 0.5))
+    condition, solution = (x[0] for x in inversion(n=N).draw(Streams([0], step=0), 200, "id"))
     values, vectors = torch.linalg.eigh(condition.double().unflatten(-1, (N, N)))
     error = vectors[..., 2:3] @ vectors[..., 2:3].mT
     shares = error_shares(condition, solution, solution.double() + error.flatten(-2))
     np.testing.assert_allclose(shares, [0, 0, 1, 0], atol=1e-12)
-    matrices = MatrixSet(condition, solution)
-    affine = next(p for p in predictors(eigenvalues(matrices)) if p.name == "affine")
-    estimate = torch.from_numpy(affine.apply(values.numpy()))
+    matrices = ProblemSet(condition, solution)
+    affine = fit_polynomial(eigenvalues(matrices), 1)
+    estimate = torch.from_numpy(affine(values.numpy()))
     answer = (vectors * estimate[:, None]) @ vectors.mT
     table = error_direction_rows("id", matrices, answer.flatten(-2), affine)
     np.testing.assert_allclose(table["error_share"], table["affine_error_share"], rtol=1e-4)
@@ -163,20 +163,20 @@ def test_carried_share_is_the_lorenz_curve() -> None:
 
 
 def test_error_sizes_are_quantiles_over_matrices() -> None:
-    condition, solution = (x[0] for x in draw_pairs(Streams([0], step=0), 101, Problem(n=N), 0.5))
-    matrices = MatrixSet(condition, solution)
-    affine = next(p for p in predictors(eigenvalues(matrices)) if p.name == "affine")
+    condition, solution = (x[0] for x in inversion(n=N).draw(Streams([0], step=0), 101, "id"))
+    matrices = ProblemSet(condition, solution)
+    line = next(p for p in inversion(n=N).predictors(matrices) if p.name == "affine")
     # One element of matrix i is wrong by sqrt(i), so that its error per element is i / n^2: 0, 1, ..., 100.
     wrong = torch.zeros(101, N * N, dtype=torch.float64)
     wrong[:, 5] = torch.randperm(101, generator=generator()).double().sqrt()
-    table = error_size_rows("ood", matrices, solution.double() + wrong, affine)
+    table = error_size_rows("ood", matrices, solution.double() + wrong, line)
     np.testing.assert_allclose(table["quantile"], LEVELS)
     np.testing.assert_allclose(table["squared_error"], 100 * LEVELS / N**2, atol=1e-12)
     half = table.set_index("quantile")["carried_share"].loc[0.5]  # 0 + ... + 49 and half of the next, of 5050
     assert half == pytest.approx((49 * 50 / 2 + 25) / 5050)
     values, vectors = torch.linalg.eigh(condition.double().unflatten(-1, (N, N)))
-    estimate = torch.from_numpy(affine.apply(values.numpy()))
-    table = error_size_rows("id", matrices, ((vectors * estimate[:, None]) @ vectors.mT).flatten(-2), affine)
+    estimate = torch.from_numpy(fit_polynomial(values.numpy(), 1)(values.numpy()))
+    table = error_size_rows("id", matrices, ((vectors * estimate[:, None]) @ vectors.mT).flatten(-2), line)
     np.testing.assert_allclose(table["squared_error"], table["affine_squared_error"], rtol=1e-3)
     np.testing.assert_allclose(table["carried_share"], table["affine_carried_share"], atol=1e-4)
 
@@ -188,7 +188,7 @@ def test_a_level_is_diagnosed_alike_whatever_was_diagnosed_before(fraction: floa
     mixed = {"strategy": "mixed", "first": replay, "second": {"strategy": "random"}, "fraction": fraction}
     engine = Engine(tiny_config(negatives=mixed), (0,))
     engine.advance()
-    held_out = MatrixSet(*(x[0] for x in draw_pairs(Streams([0], step=0), 40, Problem(n=3), 0.5)))
+    held_out = ProblemSet(*(x[0] for x in inversion(n=3).draw(Streams([0], step=0), 40, "id")))
     first, second = (Level(engine, engine.flat.detach().clone(), held_out, 4, 1).rows() for _ in range(2))
     assert first == second
     fresh = Engine(engine.config, (0,))
@@ -197,7 +197,7 @@ def test_a_level_is_diagnosed_alike_whatever_was_diagnosed_before(fraction: floa
 
 def test_the_energy_term_is_diagnosed_as_it_is_trained() -> None:
     """Its weight is that of the step, its saturation that of its own logit."""
-    held_out = MatrixSet(*(x[0] for x in draw_pairs(Streams([0], step=0), 40, Problem(n=3), 0.5)))
+    held_out = ProblemSet(*(x[0] for x in inversion(n=3).draw(Streams([0], step=0), 40, "id")))
 
     def profile(step: int, **contrast: Any) -> dict[str, Any]:
         engine = Engine(tiny_config(contrast=contrast), (0,))
@@ -220,7 +220,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("diagnosed")
     config = tiny_config()
     for split in SPLITS:
-        write_split(split, config.problem, config.held_out, root / f"data/{split}.npz")
+        write_split(split, build_task(config.problem), config.held_out, root / f"data/{split}.npz")
     for name, c in {
         "adversarial": config,
         "none": tiny_config(negatives={"strategy": "none"}, contrast=None),

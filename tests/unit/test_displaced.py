@@ -10,10 +10,10 @@ import torch
 from scipy.stats import norm
 
 from closed_forms import SCHEDULE, optimal_energy, positives, strategy
+from factories import inversion
 from ired.base.streams import Streams
 from ired.diagnostics.energy_profile import gap_statistics, likelihood_statistics
 from ired.negatives import Positives
-from ired.tasks.inversion import Problem, draw_pairs
 
 COUNT = 4000
 
@@ -57,7 +57,7 @@ def displacement_covariance(name: str, condition: torch.Tensor, solution: torch.
 
 def test_directions_are_uniform_or_those_of_the_inverses_square_root() -> None:
     """Against A^-1/2 from eigenvectors and numpy's own random numbers, within the noise of 4,000 draws."""
-    condition, solution = (m[0, :1] for m in draw_pairs(Streams([0], step=0), 1, Problem(n=3), 0.5))
+    condition, solution = (m[0, :1] for m in inversion(n=3).draw(Streams([0], step=0), 1, "id"))
     uniform = displacement_covariance("semi_hard", condition, solution)
     torch.testing.assert_close(uniform, torch.eye(9).double() / 9, atol=0.01, rtol=0)
     values, vectors = np.linalg.eigh(condition.double().numpy().reshape(3, 3))

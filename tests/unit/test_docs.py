@@ -13,7 +13,6 @@ from pathlib import Path
 import yaml
 from leaves import leaves
 
-from ired.energy import EquivariantNetwork
 from ired.study.run_config import RunConfig
 from ired.study.schema import Experiment, Scale, Study
 
@@ -21,7 +20,7 @@ SCRIPT = """
 import json, sys
 import torch
 from ired.study.run_config import RunConfig
-from ired.energy import EquivariantNetwork
+from ired.energy.equivariant import EquivariantNetwork
 from ired.study.schema import Experiment, Scale, Study
 from ired.training.engine import Engine
 from ired.base.errors import UserError

@@ -10,8 +10,10 @@ import torch
 from scipy.special import erf, expit
 from torch import Tensor
 
-from factories import disturbed, generator
-from ired.energy import NETWORKS, EnergyNetwork, EquivariantNetwork, MlpNetwork, WeightLayout, build_network
+from factories import disturbed, generator, inversion
+from ired.energy import NETWORKS, EnergyNetwork, WeightLayout, build_network
+from ired.energy.equivariant import EquivariantNetwork
+from ired.energy.mlp import MlpNetwork
 
 N, D, LEVELS = 3, 9, 10
 SETTINGS = {
@@ -23,7 +25,7 @@ SETTINGS = {
 def problem(
     kind: str, seeds: int, batch: int, dtype: torch.dtype = torch.float64
 ) -> tuple[EnergyNetwork, dict, Tensor, Tensor, Tensor]:
-    network = build_network(SETTINGS[kind], N, LEVELS)
+    network = build_network(SETTINGS[kind], inversion(n=N), LEVELS)
     g = generator(1)
     packs = [disturbed(network.initial_weights(g), g) for _ in range(seeds)]
     weights = {name: torch.stack([w[name] for w in packs]).to(dtype) for name in packs[0]}
@@ -180,7 +182,7 @@ def test_mlp_equals_an_independent_numpy_implementation() -> None:
 
 
 def test_layout_round_trip() -> None:
-    network = build_network(SETTINGS["mlp"], N, LEVELS)
+    network = build_network(SETTINGS["mlp"], inversion(n=N), LEVELS)
     weights = network.initial_weights(generator())
     layout = WeightLayout(weights)
     back = layout.unflatten(layout.flatten(weights)[None])

@@ -14,9 +14,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from closed_forms import positives
-from factories import disturbed, generator
-from ired.energy import EquivariantNetwork, Weights, build_network
-from ired.energy.equivariant import EquivariantEnergy
+from factories import disturbed, generator, inversion
+from ired.energy import build_network
+from ired.energy.base import Weights
+from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork
 
 LEVELS = 10
 SETTINGS = EquivariantNetwork(channels=3, blocks=2, head_channels=2)
@@ -26,7 +27,7 @@ def problem(
     n: int, seeds: int = 1, batch: int = 3
 ) -> tuple[EquivariantEnergy, Weights, Tensor, Tensor, Tensor]:
     """Weights away from the start, where branches are zero; matrices and points without any symmetry."""
-    network = EquivariantEnergy(SETTINGS, n, LEVELS)
+    network = EquivariantEnergy(SETTINGS, (n, n), (n, n), LEVELS)
     g = generator(4)
     packs = [disturbed(network.initial_weights(g), g) for _ in range(seeds)]
     weights = {name: torch.stack([w[name] for w in packs]).double() for name in packs[0]}
@@ -98,7 +99,7 @@ def test_training_begins_at_order_one_whatever_n(n: int) -> None:
     """Energies of order n^2, a denoising loss of order 1, also where the weights have left their zeros a
     little."""
     batch = positives(n, 40)
-    network = build_network(EquivariantNetwork(), n, LEVELS)
+    network = build_network(EquivariantNetwork(), inversion(n=n), LEVELS)
     g = generator(6)
     first = network.initial_weights(g)
     for start in (first, disturbed(first, g, 0.01)):
@@ -121,7 +122,10 @@ def test_a_large_matrix_stays_within_the_trunk_s_range() -> None:
 def test_weights_of_one_size_run_at_another() -> None:
     """`prepare` reads n from the matrices: a network built for 3 evaluates 6 like one built for 6."""
     _, weights, condition, y, t = problem(6)
-    built = [EquivariantEnergy(SETTINGS, n, LEVELS).prepare(weights, condition, t).energy(y) for n in (3, 6)]
+    built = [
+        EquivariantEnergy(SETTINGS, (n, n), (n, n), LEVELS).prepare(weights, condition, t).energy(y)
+        for n in (3, 6)
+    ]
     assert torch.equal(*built)
 
 

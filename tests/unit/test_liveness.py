@@ -31,7 +31,7 @@ SMALL = {
 def with_leaf(settings: dict[str, Any], leaf: str, change: Change) -> dict[str, Any]:
     """A copy of the settings with one leaf set; a tag brings its whole section."""
     path: list[Any] = re.sub(r"\[\w+\]", "", leaf).split(".")
-    if path[-1] in ("strategy", "kind"):
+    if path[-1] in ("strategy", "kind", "task"):
         path.pop()
     result = copy.deepcopy(settings) | change.also
     target = result

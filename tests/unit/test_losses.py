@@ -13,6 +13,7 @@ from ired.base.streams import Streams
 from ired.diffusion.descent import Descender, ReleaseCompat
 from ired.diffusion.schedule import ScheduleSettings, noise_schedule
 from ired.negatives import STRATEGIES, Positives, Proposal
+from ired.tasks.inversion import residual_norm
 from ired.training.objective import (
     Contrast,
     NegativeFilter,
@@ -80,10 +81,10 @@ def test_the_weight_warms_up_linearly() -> None:
 def test_the_level_range_keeps_the_middle() -> None:
     positives, optimum = batch()
     contrast = Contrast(timestep_range=(0.2, 0.8))
-    kept = kept_samples(contrast, positives, positives.solution, SCHEDULE.levels)
+    kept = kept_samples(contrast, positives, positives.solution, SCHEDULE.levels, residual_norm)
     assert torch.equal(kept.bool(), (positives.t >= 2) & (positives.t <= 7))
     proposal = Proposal(positives.positive + 1, positives.solution + 1)
-    value = contrast_loss(contrast, optimum, positives, proposal, SCHEDULE)  # type: ignore[arg-type]
+    value = contrast_loss(contrast, optimum, positives, proposal, SCHEDULE, residual_norm)  # type: ignore[arg-type]
     full = sample_contrast(
         contrast, optimum.energy(positives.positive), optimum.energy(positives.positive + 1), optimum.sigma
     )
@@ -95,7 +96,7 @@ def test_the_filter_drops_the_nearest_negatives(by: str) -> None:
     positives, _ = batch()
     solution = positives.solution + torch.linspace(0.01, 1, BATCH)[None, :, None]
     contrast = Contrast(filter=NegativeFilter(by=by, quantile=0.3))
-    kept = kept_samples(contrast, positives, solution, SCHEDULE.levels)
+    kept = kept_samples(contrast, positives, solution, SCHEDULE.levels, residual_norm)
     a, y = (m.double().numpy().reshape(2, BATCH, N, N) for m in (positives.condition, solution))
     error = (
         a @ y - np.eye(N) if by == "residual" else y - positives.solution.double().numpy().reshape(y.shape)

@@ -6,23 +6,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ired.study.run_config import HeldOut
-from ired.tasks.held_out import MatrixSet, draw_split
-from ired.tasks.inversion import Problem
-from ired.tasks.predictors import (
+from factories import inversion
+from ired.tasks import ProblemSet
+from ired.tasks.held_out import HeldOut, draw_split
+from ired.tasks.inversion import (
     eigenvalues,
     fit_polynomial,
     newton_schulz,
     newton_schulz_start,
-    predictors,
-    reference_table,
+    spectral_error,
 )
+from ired.tasks.reference import reference_table
 
 
 def ladder(n: int, count: int) -> dict[tuple[str, str], float]:
     settings = HeldOut(fit_matrices=count, test_matrices=count)
-    sets = {split: draw_split(split, Problem(n=n), settings) for split in ("fit", "test_id", "test_ood")}
-    table = reference_table(sets["fit"], {"id": sets["test_id"], "ood": sets["test_ood"]})
+    task = inversion(n=n)
+    sets = {split: draw_split(split, task, settings) for split in ("fit", "test_id", "test_ood")}
+    table = reference_table(task, sets["fit"], {"id": sets["test_id"], "ood": sets["test_ood"]})
     assert len(table) == 2 * 13
     return {(row.predictor, row.split): row.mse for row in table.itertuples()}
 
@@ -57,30 +58,29 @@ def test_the_measured_ladder(n: int, expected: dict[str, float]) -> None:
 
 
 @pytest.fixture(scope="module")
-def matrices() -> MatrixSet:
-    return draw_split("fit", Problem(n=5), HeldOut(fit_matrices=60))
+def matrices() -> ProblemSet:
+    return draw_split("fit", inversion(n=5), HeldOut(fit_matrices=60))
 
 
-def test_the_eigenvalue_fit_is_the_least_squares_fit_over_matrices(matrices: MatrixSet) -> None:
+def test_the_eigenvalue_fit_is_the_least_squares_fit_over_matrices(matrices: ProblemSet) -> None:
     """The same problem with powers of the matrices as columns, solved by numpy in float64."""
     a, x = (m.double().numpy().reshape(-1, 5, 5) for m in (matrices.condition, matrices.solution))
     powers = np.stack([np.linalg.matrix_power(a, k).ravel() for k in range(3)], 1)
     coefficients, *_ = np.linalg.lstsq(powers, x.ravel(), rcond=None)
     direct = np.square(x.ravel() - powers @ coefficients).mean()
-    values = eigenvalues(matrices)
-    quadratic = next(p for p in predictors(values) if p.name == "polynomial2")
-    assert quadratic.squared_error(values).mean() == pytest.approx(direct, rel=1e-5)
+    quadratic = next(p for p in inversion(n=5).predictors(matrices) if p.name == "polynomial2")
+    assert quadratic.squared_error(matrices).mean() == pytest.approx(direct, rel=1e-5)
     assert quadratic.coefficients == 3
 
 
-def test_newton_schulz_on_eigenvalues_is_the_iteration_on_matrices(matrices: MatrixSet) -> None:
+def test_newton_schulz_on_eigenvalues_is_the_iteration_on_matrices(matrices: ProblemSet) -> None:
     values = eigenvalues(matrices)
     start = newton_schulz_start(values)
     a, x = (m.double().numpy().reshape(-1, 5, 5) for m in (matrices.condition, matrices.solution))
     y = np.broadcast_to(start * np.eye(5), a.shape)
     for _ in range(4):
         y = y @ (2 * np.eye(5) - a @ y)
-    ours = np.square(1 / values - newton_schulz(4, start)(values)).sum(1) / 25
+    ours = spectral_error(values, newton_schulz(4, start)).sum(1) / 25
     np.testing.assert_allclose(ours, np.square(y - x).mean((1, 2)), rtol=1e-4, atol=1e-10)
 
 

@@ -16,6 +16,7 @@ from ired.base.streams import Streams
 from ired.negatives import Positives
 from ired.negatives.replay import Replay, ReplayBuffer
 from ired.study.run_config import RunConfig
+from ired.tasks import build_task
 from ired.tasks.held_out import SPLITS, write_split
 from ired.training.engine import Engine
 from ired.training.stopping import Interrupted
@@ -148,7 +149,7 @@ NEGATIVES = {
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, config = tmp_path_factory.mktemp("data"), tiny_config()
     for split in SPLITS:
-        write_split(split, config.problem, config.held_out, folder / f"{split}.npz")
+        write_split(split, build_task(config.problem), config.held_out, folder / f"{split}.npz")
     return folder
 
 

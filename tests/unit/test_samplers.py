@@ -16,6 +16,7 @@ from closed_forms import SCHEDULE, mlp_energy, optimal_energy, positives, strate
 from ired.base.streams import Streams
 from ired.negatives import Proposal
 from ired.negatives.langevin import LangevinNegatives
+from ired.tasks.inversion import residual_norm
 from ired.training.objective import Contrast, contrast_loss, kept_samples
 
 BATCH = 4000
@@ -138,7 +139,7 @@ def test_the_filter_of_mined_negatives_is_mostly_one_of_noise_levels(name: str, 
     dropped = {}
     for strategy_name in (name, "random"):
         negatives = strategy(strategy=strategy_name).propose(mlp_energy(batch)[0], batch, Streams([0]))
-        kept = kept_samples(settings, batch, negatives.solution, SCHEDULE.levels)
+        kept = kept_samples(settings, batch, negatives.solution, SCHEDULE.levels, residual_norm)
         assert kept is not None
         dropped[strategy_name] = torch.stack([1 - kept[batch.t == t].mean() for t in range(10)])
     assert dropped[name][:2].min() > 0.75 and dropped[name][6:].max() < 0.15
@@ -156,11 +157,13 @@ def test_a_replayed_negative_is_contrasted_with_its_own_positive() -> None:
     own = proposal.batch
     assert own is not None and (own.t != batch.t).any()
     settings = Contrast.model_validate({"loss": "cd", "filter": {"by": "solution", "quantile": 0.3}})
-    ours = contrast_loss(settings, mlp_energy(batch)[0], batch, proposal, SCHEDULE)
+    ours = contrast_loss(settings, mlp_energy(batch)[0], batch, proposal, SCHEDULE, residual_norm)
     energy = mlp_energy(own)[0]
-    kept = kept_samples(settings, own, proposal.solution, SCHEDULE.levels)
+    kept = kept_samples(settings, own, proposal.solution, SCHEDULE.levels, residual_norm)
     assert kept is not None
     gap = energy.energy(own.positive) - energy.energy(proposal.negative)
     torch.testing.assert_close(ours, (gap * kept).sum(1) / kept.sum(1))
     as_if_unreplayed = Proposal(proposal.negative, proposal.solution)
-    assert not torch.allclose(ours, contrast_loss(settings, energy, batch, as_if_unreplayed, SCHEDULE))
+    assert not torch.allclose(
+        ours, contrast_loss(settings, energy, batch, as_if_unreplayed, SCHEDULE, residual_norm)
+    )

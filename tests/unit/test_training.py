@@ -16,7 +16,6 @@ from ired.base.errors import PassingError
 from ired.job import train
 from ired.job.train import Execution, seed_folder, train_and_publish
 from ired.record.publish import RESULT_FILES
-from ired.tasks.inversion import draw_pairs
 from ired.training.engine import Engine
 from ired.training.stopping import Stopper
 
@@ -87,9 +86,7 @@ def test_adam_clipping_and_averaging_against_an_independent_loop() -> None:
         twin = Engine(config, (0, 1))
         twin.load_state({**engine.state(), "flat": engine.flat.detach()}, engine.step, 0)
         twin.streams.at(twin.step)
-        from ired.tasks.inversion import draw_pairs
-
-        condition, solution = draw_pairs(twin.streams, 16, config.problem, 0.5)
+        condition, solution = twin.task.draw(twin.streams, 16, "id")
         terms = twin.objective(twin.layout.unflatten(twin.flat), condition, solution, twin.streams, 0.5)
         terms.total.sum().backward()
         gradient = twin.flat.grad.double().numpy()  # type: ignore[union-attr]
@@ -222,9 +219,7 @@ def test_the_update_is_adam_with_clipping_as_the_librarys_class_does_it() -> Non
     for _ in range(5):
         optimiser.param_groups[0]["lr"] = engine._learning_rate_now()
         other.streams.at(engine.step)
-        matrix, solution = draw_pairs(
-            other.streams, config.training.batch_size, config.problem, config.problem.diagonal_id
-        )
+        matrix, solution = other.task.draw(other.streams, config.training.batch_size, "id")
         terms = other.objective(other.layout.unflatten(reference), matrix, solution, other.streams, 0.0)
         optimiser.zero_grad()
         terms.total.sum().backward()

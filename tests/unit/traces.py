@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ired.study.run_config import RunConfig
-from ired.tasks.held_out import SPLITS, MatrixSet, draw_split
+from ired.base.settings import parsed
+from ired.study.run_config import Ensemble, RunConfig
+from ired.tasks import ProblemSet, build_task
+from ired.tasks.held_out import SPLITS, draw_split
 from ired.training.engine import Engine
 from ired.training.loop import CheckpointPlan, Trainer
 from ired.training.progress import Progress
@@ -119,14 +121,9 @@ def _watch(engine: Engine, result: Trace) -> None:
 
 
 @cache
-def _split(split: str, settings: str) -> MatrixSet:
-    values = json.loads(settings)
-    whole = RunConfig.model_validate(
-        {"protocol": 1, "seed": 0, "network": {"kind": "mlp"}, "negatives": {"strategy": "none"}}
-        | {"training": {"steps": 1, "batch_size": 1}}
-        | values
-    )
-    return draw_split(split, whole.problem, whole.held_out)
+def _split(split: str, settings: str) -> ProblemSet:
+    ensemble = parsed(Ensemble, settings, "trace")
+    return draw_split(split, build_task(ensemble.problem), ensemble.held_out)
 
 
 def _flat(pairs: Iterable[tuple[Any, ...]]) -> list[Any]:

@@ -206,7 +206,8 @@ def _room(subject: Subject, folder: Path) -> Check:
 def _parameters(subject: Subject, variant: str) -> int:
     from ired.base.streams import stream
     from ired.energy import WeightLayout, build_network
+    from ired.tasks import build_task
 
     config = subject.study.run_config(subject.scale, variant, 0)
-    network = build_network(config.network, config.problem.n, config.schedule.timesteps)
+    network = build_network(config.network, build_task(config.problem), config.schedule.timesteps)
     return WeightLayout(network.initial_weights(stream(0, "weights"))).parameters

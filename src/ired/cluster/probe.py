@@ -93,10 +93,11 @@ def _signal_and_resume() -> tuple[str, str, str, str]:
     import tempfile
 
     from ired.study.run_config import RunConfig
+    from ired.tasks import build_task
     from ired.tasks.held_out import write_split
 
     settings = {
-        "protocol": 1, "seed": 0, "problem": {"n": 2}, "network": {"kind": "mlp", "hidden": 8},
+        "protocol": 1, "seed": 0, "problem": {"task": "inversion", "n": 2}, "network": {"kind": "mlp", "hidden": 8},
         "held_out": {"fit_matrices": 10, "validation_matrices": 10, "test_matrices": 10},
         "negatives": {"strategy": "none"}, "training": {"steps": 1_000_000, "batch_size": 8},
     }  # fmt: skip
@@ -104,7 +105,7 @@ def _signal_and_resume() -> tuple[str, str, str, str]:
         folder = Path(name)
         config = RunConfig.model_validate(settings)
         for split in ("validation", "test_id", "test_ood"):
-            write_split(split, config.problem, config.held_out, folder / f"{split}.npz")
+            write_split(split, build_task(config.problem), config.held_out, folder / f"{split}.npz")
         words = [sys.executable, "-m", "ired", "train", "--config", config.to_json(), "--data", name]
         words += ["--run-dir", f"{name}/run", "--state", f"{name}/state", "--checkpoint-minutes", "0.01"]
         for attempt in (1, 2):

@@ -11,8 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from ired.base.errors import UserError
-from ired.base.explain import explain
-from ired.base.settings import Count, Strict
+from ired.base.settings import Count, Strict, explain
 
 SITE_FILE = Path("profiles/slurm/site.yaml")
 

@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ired.tasks.held_out import MatrixSet
-from ired.tasks.predictors import Predictor, eigenvalues
+from ired.tasks import ProblemSet
+from ired.tasks.inversion import Apply, eigenvalues, spectral_error
 
 
 def error_shares(condition: Tensor, solution: Tensor, answer: Tensor) -> Tensor:
@@ -21,15 +21,15 @@ def error_shares(condition: Tensor, solution: Tensor, answer: Tensor) -> Tensor:
     return energy / energy.sum()
 
 
-def error_direction_rows(split: str, matrices: MatrixSet, answer: Tensor, affine: Predictor) -> pd.DataFrame:
+def error_direction_rows(split: str, problems: ProblemSet, answer: Tensor, affine: Apply) -> pd.DataFrame:
     """error_directions.csv of one split: the run's shares beside the affine predictor's."""
-    n, values = matrices.n, eigenvalues(matrices)
-    affine_error = np.square(1 / values - affine.apply(values)).sum(0)
+    values = eigenvalues(problems)
+    n, affine_error = values.shape[1], spectral_error(values, affine).sum(0)
     return pd.DataFrame(
         {
             "split": split,
             "direction": np.arange(1, n + 1),
-            "error_share": error_shares(matrices.condition, matrices.solution, answer).numpy(),
+            "error_share": error_shares(problems.condition, problems.solution, answer).numpy(),
             "affine_error_share": affine_error / affine_error.sum(),
             "eigenvalue_median": np.median(values, 0),
         }

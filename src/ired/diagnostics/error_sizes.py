@@ -7,8 +7,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from ired.tasks.held_out import MatrixSet
-from ired.tasks.predictors import Predictor, eigenvalues
+from ired.tasks import Predictor, ProblemSet
 
 # Shares of the matrices, in the order of their errors; the ends of the tail a little denser.
 LEVELS: NDArray[np.float64] = np.unique(np.append(np.linspace(0, 1, 21), (0.01, 0.99)).round(2))
@@ -21,19 +20,19 @@ def carried_share(squared_error: NDArray[np.float64], levels: NDArray[np.float64
     return np.interp(levels * len(squared_error), np.arange(len(total)), total / total[-1])
 
 
-def error_size_rows(split: str, matrices: MatrixSet, answer: torch.Tensor, affine: Predictor) -> pd.DataFrame:
+def error_size_rows(split: str, problems: ProblemSet, answer: torch.Tensor, line: Predictor) -> pd.DataFrame:
     """error_sizes.csv of one split: quantiles over matrices of the squared error per element, and the share
-    of the error below each, for the run's answers (N, n^2) and for the affine predictor."""
-    own = (answer.double() - matrices.solution.double()).square().mean(-1).numpy()
-    line = affine.squared_error(eigenvalues(matrices))
+    of the error below each, for the run's answers (N, D) and for the task's predictor to beat."""
+    own = (answer.double() - problems.solution.double()).square().mean(-1).numpy()
+    of_line = line.squared_error(problems)
     return pd.DataFrame(
         {
             "split": split,
             "matrices": len(own),
             "quantile": LEVELS,
             "squared_error": np.quantile(own, LEVELS),
-            "affine_squared_error": np.quantile(line, LEVELS),
+            "affine_squared_error": np.quantile(of_line, LEVELS),
             "carried_share": carried_share(own, LEVELS),
-            "affine_carried_share": carried_share(line, LEVELS),
+            "affine_carried_share": carried_share(of_line, LEVELS),
         }
     )

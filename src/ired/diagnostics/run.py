@@ -28,8 +28,9 @@ from ired.energy import BoundEnergy
 from ired.negatives import Positives, Proposal
 from ired.record.run_folder import DIAGNOSTICS
 from ired.study.run_config import RunConfig
-from ired.tasks.held_out import MatrixSet, read_split
-from ired.tasks.predictors import eigenvalues, predictors
+from ired.tasks import ProblemSet
+from ired.tasks.held_out import read_split
+from ired.tasks.inversion import eigenvalues, ladder
 from ired.training.engine import Engine
 from ired.training.objective import contrast_logit, contrast_loss, denoising_loss
 
@@ -79,7 +80,7 @@ def diagnose(run_dir: Path, data: Path, matrices: int, out_dir: Path, device: st
     tables = {name: pd.DataFrame(columns=list(expected)) for name, expected in OUTPUTS.items()}
     if metrics["status"] == "finished":
         engine = Engine(config, (config.seed,), device)
-        held_out = _first(read_split(data / "validation.npz", config.problem), matrices)
+        held_out = read_split(data / "validation.npz", engine.task, config.held_out).first(matrices)
         conditioning_rows, profile_rows = [], []
         for step, flat in read_snapshots(run_dir).items():
             key = {"phase": step / config.training.steps, "step": step}
@@ -99,7 +100,7 @@ class Level:
     """One snapshot of the weights, that of `step`, at one noise level: on fixed matrices with noise that is
     equal for every variant at equal seed."""
 
-    def __init__(self, engine: Engine, flat: Tensor, matrices: MatrixSet, t: int, step: int) -> None:
+    def __init__(self, engine: Engine, flat: Tensor, matrices: ProblemSet, t: int, step: int) -> None:
         self.engine, self.t, self.step = engine, t, step
         self.flat = flat.requires_grad_(engine.config.contrast is not None)
         condition, solution = (
@@ -156,7 +157,12 @@ class Level:
         assert config.contrast is not None
         denoise = denoising_loss(self.energy, self.batch.positive, self.batch.noise).sum()
         term = contrast_loss(
-            config.contrast, self.energy, self.batch, proposal, self.engine.descender.schedule
+            config.contrast,
+            self.energy,
+            self.batch,
+            proposal,
+            self.engine.descender.schedule,
+            self.engine.task.residual,
         ).sum()
         weighted = config.contrast.weight_at(self.step) * term
         first = torch.autograd.grad(denoise, self.flat, retain_graph=True)[0]
@@ -167,22 +173,18 @@ class Level:
 def errors(run_dir: Path, data: Path, engine: Engine, matrices: int) -> dict[str, pd.DataFrame]:
     """error_directions.csv and error_sizes.csv of a run: the reported weights' answers on both test sets."""
     config = engine.config
-    affine = next(
-        p for p in predictors(eigenvalues(read_split(data / "fit.npz", config.problem))) if p.name == "affine"
-    )
+    fit = read_split(data / "fit.npz", engine.task, config.held_out)
+    line = next(p for p in engine.task.predictors(fit) if p.name == engine.task.line)
+    affine = next(apply for name, _, apply in ladder(eigenvalues(fit)) if name == "affine")
     weights = {
         name: value[None].to(engine.device)
         for name, value in read_tensors(run_dir / "model.safetensors").items()
     }
     directions, sizes = [], []
     for split in ("id", "ood"):
-        chosen = _first(read_split(data / f"test_{split}.npz", config.problem), matrices)
+        chosen = read_split(data / f"test_{split}.npz", engine.task, config.held_out).first(matrices)
         chunks = engine.solver.answers(weights, chosen)
         answer = torch.cat([chunk[0].cpu() for _, _, chunk in chunks])
         directions.append(error_direction_rows(split, chosen, answer, affine))
-        sizes.append(error_size_rows(split, chosen, answer, affine))
+        sizes.append(error_size_rows(split, chosen, answer, line))
     return {"error_directions.csv": pd.concat(directions), "error_sizes.csv": pd.concat(sizes)}
-
-
-def _first(matrices: MatrixSet, count: int) -> MatrixSet:
-    return MatrixSet(matrices.condition[:count], matrices.solution[:count])

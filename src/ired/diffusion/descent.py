@@ -126,8 +126,8 @@ def infer(
     settings: Inference,
     descender: Descender,
 ) -> Tensor:
-    """Answers for matrices (S, B, D): the last level's solution estimate, (S, B, D). Noise is that of the
+    """Answers to conditions (S, B, C): the last level's solution estimate, (S, B, D). Noise is that of the
     stream `inference`."""
-    start = streams.normal("inference", *condition.shape[1:])
+    start = streams.normal("inference", condition.shape[1], network.solution_size)
     *_, solution = annealed_levels(network, weights, condition, start, settings, descender)
     return solution

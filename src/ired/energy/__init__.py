@@ -1,4 +1,5 @@
-"""Energy networks E(A, y, t), low = good, behind one protocol.
+"""Energy networks E(A, y, t), low = good, behind one protocol. A new one is a file beside these and a line in
+NETWORKS.
 
 A network is stateless: its weights are a dictionary of tensors with the pack of seeds as leading dimension,
 so one batched model trains many seeds at once. `prepare` binds weights to a batch of matrices and noise
@@ -8,20 +9,25 @@ gradients.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import torch
+from pydantic import Field
 
+from ired.energy.base import NetworkSettings, Weights
 from ired.energy.costs import MultiplyAdds
-from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork
-from ired.energy.mlp import MlpEnergy, MlpNetwork, Weights
+from ired.energy.equivariant import EquivariantEnergy
+from ired.energy.mlp import MlpEnergy
+from ired.tasks import Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class PreparedEnergy(Protocol):
-    """An energy at fixed weights, matrices and noise levels. S seeds, B samples, D = n^2."""
+    """An energy at fixed weights, conditions and noise levels. S seeds, B samples, solutions of size D."""
 
     def energy(self, y: Tensor) -> Tensor:
         """E(A, y, t): (S, B, D) -> (S, B)."""
@@ -32,13 +38,28 @@ class PreparedEnergy(Protocol):
 
 
 class EnergyNetwork(Protocol):
-    """A family of energies with weights kept outside."""
+    """A family of energies with weights kept outside.
+
+    tasks: the names of the tasks whose conditions it can take; None: any task's. solution_size: D.
+    """
+
+    Settings: ClassVar[Any]
+    tasks: ClassVar[tuple[str, ...] | None]
+    solution_size: int
+
+    def __init__(
+        self,
+        settings: Any,
+        condition_shape: tuple[int, ...],
+        solution_shape: tuple[int, ...],
+        levels: int,
+    ) -> None: ...
 
     def initial_weights(self, generator: torch.Generator) -> Weights:
         """The weights of one seed, without the pack dimension."""
 
     def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedEnergy:
-        """Bind (S, ...) weights to matrices (S, B, D) and noise levels (S, B)."""
+        """Bind (S, ...) weights to conditions (S, B, C) and noise levels (S, B)."""
 
     def multiply_adds(self) -> MultiplyAdds:
         """What one sample's evaluations cost."""
@@ -54,16 +75,26 @@ class BoundEnergy:
         self.energy_and_gradient = prepared.energy_and_gradient
 
     def rebound(self, condition: Tensor, t: Tensor) -> BoundEnergy:
-        """The same weights at other matrices (S, B, D) and noise levels (S, B)."""
+        """The same weights at other conditions (S, B, C) and noise levels (S, B)."""
         return BoundEnergy(self._network, self._weights, condition, t)
 
 
-def build_network(settings: MlpNetwork | EquivariantNetwork, n: int, levels: int) -> EnergyNetwork:
-    """The network that a configuration names, for n x n matrices and `levels` noise levels."""
-    return NETWORKS[settings.kind](settings, n, levels)
+NETWORKS: dict[str, type[Any]] = {  # EnergyNetworks; a protocol with class attributes is no type of them
+    "mlp": MlpEnergy,
+    "equivariant": EquivariantEnergy,
+}
+
+if TYPE_CHECKING:
+    AnyNetworkSettings = NetworkSettings
+else:
+    # The settings of any network, told apart by their `kind` key; built from the registry, so a checker cannot follow.
+    _UNION = reduce(or_, (network.Settings for network in NETWORKS.values()))
+    AnyNetworkSettings = Annotated[_UNION, Field(discriminator="kind")]
 
 
-NETWORKS = {"mlp": MlpEnergy, "equivariant": EquivariantEnergy}
+def build_network(settings: NetworkSettings, task: Task, levels: int) -> EnergyNetwork:
+    """The network that settings name, for a task's problems and `levels` noise levels."""
+    return NETWORKS[settings.kind](settings, task.condition_shape, task.solution_shape, levels)
 
 
 class WeightLayout:

@@ -26,13 +26,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 
-from ired.base.settings import Count, Strict
+from ired.base.settings import Count
+from ired.energy.base import NetworkSettings, Weights
 from ired.energy.costs import MultiplyAdds
-from ired.energy.mlp import Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _ANSWER_SCALE = 32.0  # between the s of n = 10 and n = 20: maps of order one make answers of order one
 
 
-class EquivariantNetwork(Strict):
+class EquivariantNetwork(NetworkSettings):
     """The equivariant network's size: `channels` and `blocks` of the trunk, `head_channels` of the head."""
 
     kind: Literal["equivariant"] = "equivariant"
@@ -59,8 +59,18 @@ def mix(weight: Tensor, maps: Tensor) -> Tensor:
 class EquivariantEnergy:
     """The equivariant network; see the module's docstring. n is the size that `multiply_adds` counts for."""
 
-    def __init__(self, settings: EquivariantNetwork, n: int, levels: int) -> None:
-        self.settings, self.n, self.levels = settings, n, levels
+    Settings = EquivariantNetwork
+    tasks: ClassVar[tuple[str, ...] | None] = ("inversion",)
+
+    def __init__(
+        self,
+        settings: EquivariantNetwork,
+        condition_shape: tuple[int, ...],
+        solution_shape: tuple[int, ...],
+        levels: int,
+    ) -> None:
+        self.settings, self.levels = settings, levels
+        self.n, self.solution_size = solution_shape[-1], math.prod(solution_shape)
 
     def initial_weights(self, generator: torch.Generator) -> Weights:
         """Gaussian mixing weights of variance 1 / fan in; zero where a branch joins its sum, and in the table

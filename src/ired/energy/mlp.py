@@ -15,21 +15,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
-from ired.base.settings import Count, Strict
+from ired.base.settings import Count
+from ired.energy.base import NetworkSettings, Weights, time_features
 from ired.energy.costs import MultiplyAdds
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Weights: TypeAlias = "dict[str, Tensor]"
 
-
-class MlpNetwork(Strict):
+class MlpNetwork(NetworkSettings):
     """The reference network's size."""
 
     kind: Literal["mlp"] = "mlp"
@@ -37,29 +36,30 @@ class MlpNetwork(Strict):
     time_features: Annotated[int, Field(ge=4, multiple_of=2)] = 128
 
 
-def time_features(levels: int, width: int) -> Tensor:
-    """Sinusoidal features of t = 0 .. levels - 1: sines then cosines at frequencies 10000^(-k / (width/2 -
-    1)). (levels, width)."""
-    half = width // 2
-    frequency = torch.exp(-math.log(10000) / (half - 1) * torch.arange(half, dtype=torch.float64))
-    phase = torch.arange(levels, dtype=torch.float64)[:, None] * frequency
-    return torch.cat([phase.sin(), phase.cos()], 1).float()
-
-
 class MlpEnergy:
-    """The reference network for n x n matrices; see the module's docstring."""
+    """The reference network; see the module's docstring."""
 
-    def __init__(self, settings: MlpNetwork, n: int, levels: int) -> None:
-        self.settings, self.dimension, self.levels = settings, n * n, levels
+    Settings = MlpNetwork
+    tasks: ClassVar[tuple[str, ...] | None] = None
+
+    def __init__(
+        self,
+        settings: MlpNetwork,
+        condition_shape: tuple[int, ...],
+        solution_shape: tuple[int, ...],
+        levels: int,
+    ) -> None:
+        self.settings, self.levels = settings, levels
+        self.condition_size, self.solution_size = math.prod(condition_shape), math.prod(solution_shape)
         self._features = time_features(levels, settings.time_features)
 
     def layer_shapes(self) -> dict[str, tuple[int, int]]:
         """(out, in) of every linear layer, under the released names."""
-        hidden, features, dimension = self.settings.hidden, self.settings.time_features, self.dimension
+        hidden, features, dimension = self.settings.hidden, self.settings.time_features, self.solution_size
         return {
             "time_mlp.1": (features, features),
             "time_mlp.3": (features, features),
-            "fc1": (hidden, 2 * dimension),
+            "fc1": (hidden, self.condition_size + dimension),
             "fc2": (hidden, hidden),
             "fc3": (hidden, hidden),
             "fc4": (dimension, hidden),
@@ -94,9 +94,9 @@ class MlpEnergy:
         The matrix's share of the first layer is counted with the energy although a batch's evaluations share
         it.
         """
-        hidden, dimension = self.settings.hidden, self.dimension
+        hidden, dimension = self.settings.hidden, self.solution_size
         core = 2 * hidden * hidden + hidden * dimension
-        return MultiplyAdds(0, core + 2 * hidden * dimension, core + hidden * dimension)
+        return MultiplyAdds(0, core + hidden * (self.condition_size + dimension), core + hidden * dimension)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from ired.job.events import Events, attempts
 from ired.record.provenance import snapshot
 from ired.record.publish import is_finished, publish, state_folder
 from ired.study.run_config import RunConfig, same_pack
+from ired.tasks import build_task
 from ired.tasks.held_out import read_split
 from ired.training.engine import Engine
 from ired.training.loop import CheckpointPlan, Trainer
@@ -85,10 +86,11 @@ def _trainer(
     configs: Sequence[RunConfig], folder: Path, execution: Execution, stopper: Stopper
 ) -> JobTrainer:
     shared = same_pack(configs)
-    validation = read_split(execution.data / "validation.npz", shared.problem)
+    task = build_task(shared.problem)
+    validation = read_split(execution.data / "validation.npz", task, shared.held_out)
     for split in ("test_id", "test_ood"):
         # Needed only at the end: a damaged one must not cost the training.
-        read_split(execution.data / f"{split}.npz", shared.problem)
+        read_split(execution.data / f"{split}.npz", task, shared.held_out)
     engine = Engine(shared, tuple(config.seed for config in configs), execution.device)
     label = f"{shared.negatives.strategy} seed {','.join(str(config.seed) for config in configs)}"
     progress = Progress(label, shared.training.steps)
@@ -135,8 +137,8 @@ def _test(trainer: Trainer, execution: Execution) -> dict[str, Any]:
     weights = engine.weights(trainer.final_flat())
     result = {}
     for split in ("id", "ood"):
-        matrices = read_split(execution.data / f"test_{split}.npz", engine.config.problem)
-        result[split] = engine.solver.evaluate(weights, matrices)
+        problems = read_split(execution.data / f"test_{split}.npz", engine.task, engine.config.held_out)
+        result[split] = engine.solver.evaluate(weights, problems)
     return result
 
 

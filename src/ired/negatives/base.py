@@ -27,9 +27,10 @@ class StrategySettings(Strict):
 
 @dataclass(frozen=True)
 class Positives:
-    """A batch to contrast. S seeds, B samples, D = n^2.
+    """A batch to contrast. S seeds, B samples, conditions of size C, solutions of size D.
 
-    condition, solution: (S, B, D). t: noise levels (S, B). noise: (S, B, D), the positive's own. positive: y+
+    condition: (S, B, C). solution: (S, B, D).
+    t: noise levels (S, B). noise: (S, B, D), the positive's own. positive: y+
     (S, B, D).
     """
 
@@ -84,6 +85,7 @@ class Strategy(ABC):
     """
 
     Settings: ClassVar[type[StrategySettings]]
+    tasks: ClassVar[tuple[str, ...] | None] = None  # the names of those it can be asked for; None: any
 
     def __init__(self, settings: Any, descender: Descender) -> None:
         self.settings, self.descender = settings, descender

@@ -25,6 +25,7 @@ class ConditioningAwareNegatives(Strategy):
     """d along sym(A^-1/2 Xi A^-1/2), Xi Gaussian: largest along the eigenvectors of A's small eigenvalues."""
 
     Settings = ConditioningAwareSettings
+    tasks = ("inversion",)  # it takes the solution for the inverse of a matrix
     settings: ConditioningAwareSettings
 
     def propose(self, energy: BoundEnergy, batch: Positives, streams: Streams) -> Proposal:

@@ -7,11 +7,11 @@ from functools import cache
 from typing import Any
 
 from ired.base.errors import UserError
-from ired.base.explain import nearest
+from ired.base.settings import nearest, validated
 from ired.figures.design import Arm, Design
 from ired.figures.registry import FIGURES, figures_of
 from ired.study.checks import check_comparisons, check_references, check_variants
-from ired.study.run_config import RunConfig, merged, validated, with_value
+from ired.study.run_config import RunConfig, merged, with_value
 from ired.study.schema import Experiment, Scale, Settings, Study, Sweep
 
 

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ired.base.errors import UserError
-from ired.base.explain import explain
 from ired.base.hashing import canonical, digest
-from ired.base.settings import Count, Fraction, Positive, Strict
+from ired.base.settings import Count, Fraction, Positive, Strict, parsed
 from ired.diffusion.descent import Inference, ReleaseCompat
 from ired.diffusion.schedule import ScheduleSettings
-from ired.energy import EquivariantNetwork, MlpNetwork
-from ired.negatives import NegativeSettings
-from ired.tasks.inversion import Problem
+from ired.energy import NETWORKS, AnyNetworkSettings
+from ired.negatives import STRATEGIES, NegativeSettings
+from ired.tasks import ProblemSettings
+from ired.tasks.held_out import HeldOut
 from ired.training.objective import Contrast
-
-
-class HeldOut(Strict):
-    """The fixed sets made once and shared by all runs; `test_matrices` of each of the two test sets."""
-
-    seed: Annotated[int, Field(ge=0)] = 0
-    fit_matrices: Count = 20_000
-    validation_matrices: Count = 5_000
-    test_matrices: Count = 100_000
 
 
 class Ema(Strict):
@@ -78,15 +68,20 @@ class EarlyStopping(Strict):
     patience: Count = 10_000
 
 
-class RunConfig(Strict):
+class Ensemble(Strict):
+    """What decides the held-out sets."""
+
+    problem: ProblemSettings
+    held_out: HeldOut = HeldOut()
+
+
+class RunConfig(Ensemble):
     """Everything that decides one run's numbers. Two runs with equal fingerprints are the same run."""
 
     protocol: Count
     seed: Annotated[int, Field(ge=0)]
-    problem: Problem
-    held_out: HeldOut = HeldOut()
     schedule: ScheduleSettings = ScheduleSettings()
-    network: Annotated[MlpNetwork | EquivariantNetwork, Field(discriminator="kind")]
+    network: AnyNetworkSettings
     negatives: NegativeSettings
     contrast: Contrast | None = None
     optimiser: Optimiser = Optimiser()
@@ -111,6 +106,18 @@ class RunConfig(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _parts_know_the_task(self) -> RunConfig:
+        task = self.problem.task
+        parts = (("network", self.network.kind, NETWORKS), ("negatives", self.negatives.strategy, STRATEGIES))
+        for section, name, registry in parts:
+            known = registry[name].tasks
+            if known is not None and task not in known:
+                raise ValueError(
+                    f"{section} `{name}` is for {', '.join(known)} alone, and the task is {task}"
+                )
+        return self
+
     @property
     def pack(self) -> RunConfig:
         """The configuration without its seed: seeds of one pack must agree on it."""
@@ -127,12 +134,7 @@ class RunConfig(Strict):
         Raises:
             UserError: one line that names the key, its value and the nearest valid name.
         """
-        try:
-            return cls.model_validate(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise UserError(f"{origin} is not valid JSON: {error}") from error
-        except ValidationError as error:
-            raise UserError(explain(error, origin)) from error
+        return parsed(cls, text, origin)
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change whenever anything in the configuration does."""
@@ -164,14 +166,6 @@ def with_value(settings: dict[str, Any], dotted: str, value: Any) -> dict[str, A
     return merged(settings, {head: with_value(section, rest, value) if rest else value})
 
 
-def validated(model: type[BaseModel], values: Any, origin: str) -> Any:
-    """Validate values against a model, a `UserError` of one line on failure."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise UserError(explain(error, origin)) from error
-
-
 def same_pack(configs: Sequence[RunConfig]) -> RunConfig:
     """The configuration that a pack shares.
 
@@ -184,6 +178,3 @@ def same_pack(configs: Sequence[RunConfig]) -> RunConfig:
     if len({config.pack.to_json() for config in configs}) != 1:
         raise UserError("the runs of a pack may differ in `seed` alone; train them in separate jobs")
     return configs[0].pack
-
-
-__all__ = ["RunConfig", "merged", "same_pack", "validated", "with_value"]

@@ -7,87 +7,77 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from pydantic import Field
 
 from ired.base.errors import PassingError, UserError
 from ired.base.files import read_json, write_bytes, write_json
+from ired.base.settings import Count, Strict
 from ired.base.streams import Streams
-from ired.study.run_config import HeldOut
-from ired.tasks.inversion import Problem, draw_chunked
+from ired.tasks.base import ProblemSet, Task
 
 SPLITS = ("fit", "validation", "test_id", "test_ood")
+CHUNK = 8192  # problems drawn at a time; their numbers depend on it, so it is no setting
 
 
-@dataclass(frozen=True)
-class MatrixSet:
-    """Matrices and their inverses, both (N, n^2) float32."""
+class HeldOut(Strict):
+    """The fixed sets made once and shared by all runs; `test_matrices` of each of the two test sets."""
 
-    condition: Tensor
-    solution: Tensor
+    seed: Annotated[int, Field(ge=0)] = 0
+    fit_matrices: Count = 20_000
+    validation_matrices: Count = 5_000
+    test_matrices: Count = 100_000
 
-    def __len__(self) -> int:
-        return len(self.condition)
+    def count(self, split: str) -> int:
+        """How many problems a split holds."""
+        return {"fit": self.fit_matrices, "validation": self.validation_matrices}.get(
+            split, self.test_matrices
+        )
 
-    @property
-    def n(self) -> int:
-        return round(self.condition.shape[1] ** 0.5)
 
-
-def draw_split(split: str, problem: Problem, settings: HeldOut) -> MatrixSet:
-    """Draw a split. Splits have streams of their own, so that none holds another's matrices."""
-    count = {"fit": settings.fit_matrices, "validation": settings.validation_matrices}.get(
-        split, settings.test_matrices
-    )
-    diagonal = problem.diagonal_ood if split == "test_ood" else problem.diagonal_id
+def draw_split(split: str, task: Task, settings: HeldOut) -> ProblemSet:
+    """Draw a split. Splits have streams of their own, so that none holds another's problems."""
     # A seed space of its own: training streams are (seed, "matrices", step), and held-out seeds must never
     # meet them.
     streams = Streams([-(1 + settings.seed * len(SPLITS) + SPLITS.index(split))])
-    return MatrixSet(*draw_chunked(streams, count, problem, diagonal))
+    kind, count = ("ood" if split == "test_ood" else "id"), settings.count(split)
+    conditions, solutions = [], []
+    for index, start in enumerate(range(0, count, CHUNK)):
+        condition, solution = task.draw(streams.at(index), CHUNK, kind)
+        conditions.append(condition[0, : count - start])
+        solutions.append(solution[0, : count - start])
+    return ProblemSet(torch.cat(conditions), torch.cat(solutions))
 
 
-def spectrum(matrices: Tensor) -> dict[str, float]:
-    """Quantiles of the condition number and of the smallest eigenvalue of (N, n^2) matrices."""
-    n = round(matrices.shape[1] ** 0.5)
-    values = np.linalg.eigvalsh(matrices.double().numpy().reshape(-1, n, n))
-    condition, smallest = values[:, -1] / values[:, 0], values[:, 0]
-    quantiles = (0.05, 0.5, 0.95)
-    result = {f"condition_number_q{round(100 * q):02d}": float(np.quantile(condition, q)) for q in quantiles}
-    return result | {
-        f"eigenvalue_min_q{round(100 * q):02d}": float(np.quantile(smallest, q)) for q in quantiles
-    }
-
-
-def write_split(split: str, problem: Problem, settings: HeldOut, target: Path) -> dict[str, Any]:
+def write_split(split: str, task: Task, settings: HeldOut, target: Path) -> dict[str, Any]:
     """Draw a split, write `target` (npz: condition, solution) and its sidecar .json, and return the
     sidecar."""
-    matrices = draw_split(split, problem, settings)
+    problems = draw_split(split, task, settings)
     buffer = io.BytesIO()
-    np.savez(buffer, condition=matrices.condition.numpy(), solution=matrices.solution.numpy())
+    np.savez(buffer, condition=problems.condition.numpy(), solution=problems.solution.numpy())
     content = buffer.getvalue()
     sidecar = {
         "split": split,
-        "matrices": len(matrices),
+        "matrices": len(problems),
         "seed": settings.seed,
-        "problem": problem.model_dump(),
+        "problem": task.settings.model_dump(),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "spectrum": spectrum(matrices.condition),
+        "facts": task.facts(problems),
     }
     write_bytes(target, content)
     write_json(target.with_suffix(".json"), sidecar)
     return sidecar
 
 
-def read_split(path: Path, problem: Problem) -> MatrixSet:
-    """Read a split and check it against its sidecar and the problem.
+def read_split(path: Path, task: Task, settings: HeldOut) -> ProblemSet:
+    """Read a split, named by the file, and check it against its sidecar, the task and the held-out settings.
 
     Raises:
-        UserError: the file is missing, truncated, altered, or was made for another problem; the line names it
+        UserError: the file is missing, truncated, altered, or was made with other settings; the line names it
         and the cure.
     """
     path = Path(path)
@@ -98,7 +88,14 @@ def read_split(path: Path, problem: Problem) -> MatrixSet:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sidecar.get("sha256"):
         raise UserError(f"{path} is truncated or altered: its checksum is not that of its .json; {cure}")
-    if sidecar["problem"] != problem.model_dump():
-        raise UserError(f"{path} was made for another problem ({sidecar['problem']}); {cure}")
+    wanted = {
+        "problem": task.settings.model_dump(),
+        "split": path.stem,
+        "seed": settings.seed,
+        "matrices": settings.count(path.stem),
+    }
+    for key, value in wanted.items():
+        if sidecar.get(key) != value:
+            raise UserError(f"{path} was made with {key} {sidecar.get(key)}, not {value}; {cure}")
     with np.load(io.BytesIO(content)) as arrays:
-        return MatrixSet(torch.from_numpy(arrays["condition"]), torch.from_numpy(arrays["solution"]))
+        return ProblemSet(torch.from_numpy(arrays["condition"]), torch.from_numpy(arrays["solution"]))

@@ -16,7 +16,7 @@ from ired.diffusion.solve import Solver
 from ired.energy import WeightLayout, Weights, build_network
 from ired.negatives import build_strategy
 from ired.study.run_config import RunConfig
-from ired.tasks.inversion import draw_pairs
+from ired.tasks import build_task
 from ired.training.objective import Objective
 
 
@@ -30,11 +30,14 @@ class Engine:
     def __init__(self, config: RunConfig, seeds: tuple[int, ...], device: torch.device | str = "cpu") -> None:
         self.config, self.seeds, self.device = config, seeds, torch.device(device)
         torch.backends.cuda.matmul.allow_tf32 = config.training.precision == "tf32"
-        self.network = build_network(config.network, config.problem.n, config.schedule.timesteps)
+        self.task = build_task(config.problem)
+        self.network = build_network(config.network, self.task, config.schedule.timesteps)
         descender_schedule = noise_schedule(config.schedule).to(self.device)
         self.descender = Descender(descender_schedule, config.inference.clip, config.release_compat)
         self.strategy = build_strategy(config.negatives, self.descender)
-        self.objective = Objective(self.network, descender_schedule, self.strategy, config.contrast)
+        self.objective = Objective(
+            self.network, descender_schedule, self.strategy, config.contrast, self.task.residual
+        )
         initial = [self.network.initial_weights(stream(seed, "weights")) for seed in seeds]
         self.layout = WeightLayout(initial[0])
         flat = torch.stack([self.layout.flatten(weights) for weights in initial]).to(self.device)
@@ -49,7 +52,7 @@ class Engine:
             "exp_avg_sq": torch.zeros_like(self.average),
         }
         self.streams = Streams(seeds, self.device)
-        self.solver = Solver(self.network, config.inference, self.descender, self.streams)
+        self.solver = Solver(self.task, self.network, config.inference, self.descender, self.streams)
         self.step = 0
         # Sums of the denoising loss and the contrast since the last `take_losses`, and the step at which a
         # seed diverged (-1: it has not).
@@ -65,9 +68,7 @@ class Engine:
         self.learning_rate.fill_(self._learning_rate_now())
         if config.contrast is not None:
             self.contrast_weight.fill_(config.contrast.weight_at(self.step))
-        condition, solution = draw_pairs(
-            self.streams, config.training.batch_size, config.problem, config.problem.diagonal_id
-        )
+        condition, solution = self.task.draw(self.streams, config.training.batch_size, "id")
         terms = (self._captured or self.update)(condition, solution)
         self.step += 1
         self._note(*terms)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ired.base.errors import PassingError, UserError
-from ired.tasks.held_out import MatrixSet
+from ired.tasks import ProblemSet
 from ired.training.checkpoint import load_checkpoint, save_checkpoint
 from ired.training.engine import Engine
 from ired.training.progress import Progress
@@ -52,7 +52,7 @@ class Trainer:
     def __init__(
         self,
         engine: Engine,
-        validation: MatrixSet,
+        validation: ProblemSet,
         plan: CheckpointPlan,
         stopper: Stopper,
         progress: Progress,

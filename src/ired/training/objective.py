@@ -1,14 +1,14 @@
 """The training objective: denoising, plus a contrast between the noised truth and a negative at the same
 noise level.
 
-L_d = mean (grad_y E(A, y_t, t) - eps)^2                       (denoising score matching; the gradient
-predicts the noise) nce = softplus(E(y+) - E(y-))                                  (InfoNCE with one negative,
-IRED eq. 6) cd  = E(y+) - E(y-)                                            (contrastive divergence: lower the
-data, raise the samples)
+    L_d = mean (grad_y E(A, y_t, t) - eps)^2      denoising score matching: the gradient predicts the noise
+    nce = softplus(E(y+) - E(y-))                 InfoNCE with one negative, IRED eq. 6
+    cd  = E(y+) - E(y-)                           contrastive divergence: lower the data, raise the samples
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,10 +20,12 @@ from ired.base.streams import Streams
 from ired.diffusion.schedule import NoiseSchedule
 from ired.energy import BoundEnergy, EnergyNetwork, PreparedEnergy, Weights
 from ired.negatives import Positives, Proposal, Strategy
-from ired.tasks.inversion import residual_norm
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+Residual = Callable[["Tensor", "Tensor"], "Tensor"]  # a task's `residual`
 
 
 class Warmup(Strict):
@@ -56,7 +58,7 @@ class Regulariser(Strict):
 
 
 class NegativeFilter(Strict):
-    """Drop the easiest-to-mistake negatives: the lowest `quantile` of a batch by ||A Y - I|| or by ||Y - X||
+    """Drop the easiest-to-mistake negatives: the lowest `quantile` of a batch by the task's residual or by ||Y - X||
     (residual_filter_quantile)."""
 
     by: Literal["residual", "solution"]
@@ -111,15 +113,21 @@ class Objective:
     """The loss of one step, for a pack of seeds at once."""
 
     def __init__(
-        self, network: EnergyNetwork, schedule: NoiseSchedule, strategy: Strategy, contrast: Contrast | None
+        self,
+        network: EnergyNetwork,
+        schedule: NoiseSchedule,
+        strategy: Strategy,
+        contrast: Contrast | None,
+        residual: Residual,
     ) -> None:
         self.network, self.schedule, self.strategy, self.contrast = network, schedule, strategy, contrast
+        self.residual = residual
 
     def __call__(
         self, weights: Weights, condition: Tensor, solution: Tensor, streams: Streams, weight: Tensor | float
     ) -> LossTerms:
-        """The loss at matrices (S, B, D) and solutions (S, B, D), with the contrast's weight of this step."""
-        shape = condition.shape[1:]
+        """The loss at conditions (S, B, C) and solutions (S, B, D), with the contrast's weight of this step."""
+        shape = solution.shape[1:]
         t = streams.integers("levels", self.schedule.levels, shape[0])
         noise = streams.normal("noise", *shape)
         energy = BoundEnergy(self.network, weights, condition, t)
@@ -133,7 +141,7 @@ class Objective:
         batch = Positives(condition, solution, t, contrast_noise, positive)
         with torch.no_grad():
             proposal = self.strategy.propose(energy, batch, streams)
-        term = contrast_loss(self.contrast, energy, batch, proposal, self.schedule)
+        term = contrast_loss(self.contrast, energy, batch, proposal, self.schedule, self.residual)
         return LossTerms(denoise, term, denoise + weight * term)
 
 
@@ -144,7 +152,12 @@ def denoising_loss(energy: PreparedEnergy, y: Tensor, noise: Tensor) -> Tensor:
 
 
 def contrast_loss(
-    settings: Contrast, energy: BoundEnergy, batch: Positives, proposal: Proposal, schedule: NoiseSchedule
+    settings: Contrast,
+    energy: BoundEnergy,
+    batch: Positives,
+    proposal: Proposal,
+    schedule: NoiseSchedule,
+    residual: Residual,
 ) -> Tensor:
     """The energy term per seed, (S,): the mean over the samples that filter and noise-level range keep."""
     if proposal.batch is not None:
@@ -152,7 +165,7 @@ def contrast_loss(
         energy = energy.rebound(batch.condition, batch.t)
     low, high = energy.energy(batch.positive), energy.energy(proposal.negative)
     per_sample = sample_contrast(settings, low, high, schedule.sigma[batch.t])
-    kept = kept_samples(settings, batch, proposal.solution, schedule.levels)
+    kept = kept_samples(settings, batch, proposal.solution, schedule.levels, residual)
     if kept is None:
         return per_sample.mean(1)
     return (per_sample * kept).sum(1) / kept.sum(1).clamp(min=1)
@@ -174,7 +187,9 @@ def sample_contrast(settings: Contrast, low: Tensor, high: Tensor, sigma: Tensor
     return value + settings.regulariser.weight * penalty
 
 
-def kept_samples(settings: Contrast, batch: Positives, solution: Tensor, levels: int) -> Tensor | None:
+def kept_samples(
+    settings: Contrast, batch: Positives, solution: Tensor, levels: int, residual: Residual
+) -> Tensor | None:
     """1 where a sample takes part in the energy term and 0 where it does not, (S, B); None where all do.
 
     solution: (S, B, D), what each negative stands for.
@@ -185,15 +200,17 @@ def kept_samples(settings: Contrast, batch: Positives, solution: Tensor, levels:
         fraction = batch.t / (levels - 1)
         kept = ((fraction >= low) & (fraction <= high)).to(solution)
     if settings.filter is not None:
-        distance = negative_error(settings.filter, batch, solution)
+        distance = negative_error(settings.filter, batch, solution, residual)
         threshold = distance.quantile(settings.filter.quantile, dim=1, keepdim=True)
         passed = (distance >= threshold).to(solution)
         kept = passed if kept is None else kept * passed
     return kept
 
 
-def negative_error(settings: NegativeFilter, batch: Positives, solution: Tensor) -> Tensor:
-    """How wrong the solution Y behind each negative is, (S, B): ||A Y - I||_F, or ||Y - X||_F."""
+def negative_error(
+    settings: NegativeFilter, batch: Positives, solution: Tensor, residual: Residual
+) -> Tensor:
+    """How wrong the solution Y behind each negative is, (S, B): the task's residual, or ||Y - X||_F."""
     if settings.by == "solution":
         return (solution - batch.solution).norm(dim=-1)
-    return residual_norm(batch.condition, solution)
+    return residual(batch.condition, solution)
