@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from ired.figures.style import RC
+from ired.figures.toolkit.style import RC
 
 SLACK = 2.0  # pixels at 200 dots per inch that two boxes may share: glyphs do not fill their box
 

@@ -20,6 +20,14 @@ LADDER = {  # predictor: (coefficients, ID, OOD)
     "newton_schulz6": (0, 0.0008, 0.42),
     "exact": (0, 1e-14, 1e-12),
 }
+# What figures call a predictor.
+LABELS = {
+    "zero": "zero",
+    "mean": "mean",
+    "affine": "affine",
+    "polynomial2": "quadratic",
+    "polynomial3": "cubic",
+}
 PLAIN_MADDS = 2.4e8  # multiply-adds of one training step without mining
 N, LEVELS, PHASES = 6, 10, (0.1, 0.5, 1.0)
 
@@ -34,6 +42,7 @@ class Arm:
     distance: float = 0.0  # of the negatives at full noise; 0 = no negatives
     factor: str = ""
     level: str = ""
+    defects: tuple[bool, bool] = (False, False)  # as released: U1, U2
 
 
 STUDY: dict[str, Arm] = {
@@ -57,10 +66,11 @@ ABLATION: dict[str, Arm] = {
     "cd_langevin_full": Arm("langevin", 0.0207, 17.0, 1.5),
 }
 COMPAT: dict[str, Arm] = {
-    "adversarial_fixed": Arm("adversarial", 0.0183, 2.2, 1.4),
-    "adversarial_u1": Arm("adversarial", 0.0186, 2.2, 1.4),
-    "adversarial_u2": Arm("adversarial", 0.0171, 2.2, 0.6),
-    "adversarial_u1_u2": Arm("adversarial", 0.0174, 2.2, 0.6),
+    "none": Arm("none", 0.0192),
+    "fixed": Arm("adversarial", 0.0183, 2.2, 1.4),
+    "first": Arm("adversarial", 0.0186, 2.2, 1.4, defects=(True, False)),
+    "second": Arm("adversarial", 0.0171, 2.2, 0.6, defects=(False, True)),
+    "as_released": Arm("adversarial", 0.0174, 2.2, 0.6, defects=(True, True)),
 }
 CROWD: dict[str, Arm] = {
     name: Arm(name.split("=")[0].removesuffix("_opt_steps"), 0.016 + 0.0011 * k, 1 + 0.5 * k, 0.5 * k)

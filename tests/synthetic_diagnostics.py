@@ -51,10 +51,11 @@ def make_conditioning(design: Design) -> pd.DataFrame:
                 "symmetry_defect_mean": _noise(t) / (1 + _noise(t)),
                 "residual_mean": 3 * _noise(t) + extra,
             })  # fmt: skip
-    return pd.DataFrame(rows)[[*schema.RUN_KEYS, *schema.CONDITIONING]]
+    return pd.DataFrame(rows)[list(schema.TABLES["conditioning"].names)]
 
 
-NEGATIVE_COLUMNS = schema.ENERGY_PROFILE[schema.ENERGY_PROFILE.index("energy_negative") :]
+PROFILE = schema.ENERGY_PROFILE.names
+NEGATIVE_COLUMNS = PROFILE[PROFILE.index("energy_negative") :]
 
 
 def make_energy_profile(design: Design) -> pd.DataFrame:

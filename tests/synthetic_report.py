@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ired.figures.output import draw_figures
+from ired.figures.toolkit.output import draw_figures
 from ired.report import build
 from synthetic_design import SWEEP, Design
 from synthetic_tables import make_tables, write_tables
@@ -53,6 +53,5 @@ def _prepare(results: Path, name: str, design: Design) -> None:
         EXPERIMENTS[name],
         folder,
         results / "laptop" / "figures" / name,
-        folder.parent / "reference.csv",
         results / "published" / "published_results.csv",
     )

@@ -15,7 +15,7 @@ from scipy import stats
 
 from ired.record import schema
 from ired.statistics import nominate
-from synthetic_design import LADDER, PLAIN_MADDS, Design, N, members, random_stream
+from synthetic_design import LABELS, LADDER, PLAIN_MADDS, Design, N, members, random_stream
 from synthetic_diagnostics import (
     make_conditioning,
     make_energy_profile,
@@ -51,19 +51,17 @@ def write_tables(tables: Tables, results: Path, scale: str, experiment: str) -> 
     folder = results / scale / "tables" / experiment
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        if name not in ("reference", "published"):
-            table.to_csv(folder / f"{name}.csv", index=False)
-    tables["reference"].to_csv(folder.parent / "reference.csv", index=False)
-    (results / "published").mkdir(exist_ok=True)
-    tables["published"].to_csv(results / "published" / "published_results.csv", index=False)
+        if name in schema.TABLES:
+            schema.TABLES[name].write(table, folder / f"{name}.csv")
+    schema.PUBLISHED.write(tables["published"], results / "published" / "published_results.csv")
     return folder
 
 
 def make_reference() -> pd.DataFrame:
     """reference.csv"""
     rows = [
-        {"predictor": name, "coefficients": k, "split": split, "n": N, "matrices": 20000, "mse": mse,
-         "mse_se": mse * 0.006}
+        {"predictor": name, "label": LABELS.get(name), "line": name == "affine", "coefficients": k,
+         "split": split, "n": N, "matrices": 20000, "mse": mse, "mse_se": mse * 0.006}
         for name, (k, id_, ood) in LADDER.items()
         for split, mse in (("id", id_), ("ood", ood))
     ]  # fmt: skip
@@ -81,14 +79,15 @@ def make_runs(design: Design) -> pd.DataFrame:
         own = random_stream(seed, k).normal(0, 0.4 * design.spread)
         mse = np.nan if dead else arm.mse_id + shared + own
         rows.append({
-            "experiment": "main", "variant": variant, "strategy": arm.strategy,
+            "experiment": "main", "variant": variant, "strategy": arm.strategy, "task": "inversion",
+            "network": "mlp", "shared_clip": arm.defects[0], "doubled_step": arm.defects[1],
             "factor": arm.factor or np.nan, "level": arm.level or np.nan, "seed": seed,
             "status": "diverged" if dead else "finished", "diverged_at": 1200 if dead else np.nan,
             "steps": 1200 if dead else design.steps, "protocol": 1, "fingerprint": f"{k:02d}{seed:02d}",
             "n": N, "parameters": 61000, "mse_id": mse, "mse_id_se": mse * 0.006,
             "mse_ood": mse * 45 + 0.1, "mse_ood_se": mse * 0.4, "residual_id": 0.42, "residual_ood": 1.9,
             "mse_validation": mse * 1.01, "best_mse_validation": mse, "best_step": design.steps,
-            "test_matrices": 20000, "madds_per_step": PLAIN_MADDS * arm.cost,
+            "test_matrices": 20000, "madds_per_step": round(PLAIN_MADDS * arm.cost),
             "seconds_per_step": 0.011 * arm.cost, "train_seconds": 33 * arm.cost,
         })  # fmt: skip
     return pd.DataFrame(rows)
@@ -116,7 +115,7 @@ def make_summary(runs: pd.DataFrame) -> pd.DataFrame:
                 "n_diverged": int((group["status"] == "diverged").sum()), "mean": mean,
                 "sd": values.std(ddof=1) if len(values) > 1 else np.nan, "ci_low": low, "ci_high": high,
                 "bca_low": low, "bca_high": high, "evaluation_variance": 1e-8, "seed_variance": 1e-7,
-                "affine": affine, "affine_se": affine * 0.006, "distance_to_affine": mean - affine,
+                "line": affine, "line_se": affine * 0.006, "distance_to_line": mean - affine,
                 "madds_per_step": first["madds_per_step"], "seconds_per_step": first["seconds_per_step"],
             })  # fmt: skip
     return pd.DataFrame(rows)
@@ -137,7 +136,7 @@ def make_contrasts(runs: pd.DataFrame) -> pd.DataFrame:
             if len(pair) < 2:
                 continue
             rows.append(_contrast(metric, variant, variants[0], pair, len(wide) - len(pair), primary=k == 0))
-    return pd.DataFrame(rows, columns=list(schema.CONTRASTS))
+    return pd.DataFrame(rows, columns=list(schema.CONTRASTS.names))
 
 
 def _contrast(

@@ -51,8 +51,8 @@ def reference(
     out: Annotated[Path, typer.Option(help="reference.csv to write.")],
 ) -> None:
     """Fit the closed-form predictors and test them: the reference lines of every plot."""
-    from ired.base.files import write_text
     from ired.base.settings import parsed
+    from ired.record.schema import REFERENCE
     from ired.study.run_config import Ensemble
     from ired.tasks import build_task
     from ired.tasks.held_out import read_split
@@ -63,7 +63,7 @@ def reference(
     names = ("fit", *(f"test_{split}" for split in task.splits))
     fit, *tests = (read_split(data / f"{name}.npz", task, ensemble.held_out) for name in names)
     table = reference_table(task, fit, dict(zip(task.splits, tests, strict=True)))
-    write_text(out, table.to_csv(index=False))
+    REFERENCE.write(table, out)
 
 
 @app.command()
@@ -161,15 +161,14 @@ def aggregate(
 def figure(
     names: Annotated[list[str], typer.Argument(help="Figures to draw; docs/figures.md lists them.")],
     tables: Annotated[Path, typer.Option(help="An experiment's folder of tables.")],
-    reference_csv: Annotated[Path, typer.Option(help="The scale's reference.csv.")],
     published: Annotated[Path, typer.Option(help="The published figures.")],
     out: Annotated[Path, typer.Option(help="Folder for the PDF and PNG files.")],
     processes: Annotated[int, typer.Option(min=1, help="How many figures are drawn at a time.")] = 1,
 ) -> None:
     """Draw figures from tables; computes nothing."""
-    from ired.figures.output import draw_figures
+    from ired.figures.toolkit.output import draw_figures
 
-    draw_figures(names, tables, out, reference_csv, published, processes)
+    draw_figures(names, tables, out, published, processes)
 
 
 @app.command()
@@ -195,6 +194,16 @@ def report(
     headline = opening(tables, next(iter(chosen)))
     shown = json.loads(settings)
     build(tables, figures, out, scale, chosen, headline, shown, published, graph, json.loads(questions))
+
+
+@app.command()
+def docs(
+    out: Annotated[Path, typer.Option(help="The folder of tables.md and figures.md.")] = Path("docs"),
+) -> None:
+    """Write what docs/ says of tables and figures from the code that has them."""
+    from ired.report.docs import write_docs
+
+    write_docs(out)
 
 
 @app.command()

@@ -28,6 +28,7 @@ def change(value: Any, *shows: str, also: dict[str, Any] | None = None, **base: 
 
 
 NO_MINING: dict[str, Any] = {"negatives": {"strategy": "none"}, "contrast": None}
+ADDITION, COMPLETION = {"task": "addition", "n": 3}, {"task": "completion", "n": 3}
 RANDOM: dict[str, Any] = {"negatives": {"strategy": "random"}}
 LANGEVIN = {"strategy": "langevin", "opt_steps": 3, "gradient_clip": None}
 REPLAY = {**LANGEVIN, "replay": {"size": 20, "buckets": 5, "sample_prob": 0.7}}
@@ -43,11 +44,25 @@ HARMFUL: dict[str, Any] = {
 PLAIN: dict[str, Change] = {
     "protocol": change(2, "output"),
     "seed": change(1, "initial", "answer", "matrices", "denoise"),
-    "problem.task": change({"task": "inversion", "n": 4}, "fit", "matrices"),
-    "problem.n": change(4, "fit", "validation", "test_id", "test_ood", "initial", "matrices"),
-    "problem.gram_scale": change(1.5, "fit", "validation", "test_id", "test_ood", "matrices"),
-    "problem.diagonal_id": change(0.7, "fit", "validation", "test_id", "matrices"),
-    "problem.diagonal_ood": change(0.2, "test_ood"),
+    "problem[inversion].task": change({"task": "addition", "n": 3}, "fit", "matrices"),
+    "problem[inversion].n": change(4, "fit", "validation", "test_id", "test_ood", "initial", "matrices"),
+    "problem[inversion].gram_scale": change(1.5, "fit", "validation", "test_id", "test_ood", "matrices"),
+    "problem[inversion].diagonal_id": change(0.7, "fit", "validation", "test_id", "matrices"),
+    "problem[inversion].diagonal_ood": change(0.2, "test_ood"),
+    "problem[addition].task": change({"task": "completion", "n": 3}, "fit", "matrices", problem=ADDITION),
+    "problem[addition].n": change(4, "fit", "test_ood", "initial", "matrices", problem=ADDITION),
+    "problem[addition].bound_id": change(0.7, "fit", "validation", "test_id", "matrices", problem=ADDITION),
+    "problem[addition].bound_ood": change(2.0, "test_ood", problem=ADDITION),
+    "problem[completion].task": change({"task": "addition", "n": 3}, "fit", "matrices", problem=COMPLETION),
+    "problem[completion].n": change(4, "fit", "test_ood", "initial", "matrices", problem=COMPLETION),
+    "problem[completion].rank": change(1, "fit", "test_ood", "matrices", problem=COMPLETION),
+    "problem[completion].scale_id": change(
+        0.1, "fit", "validation", "test_id", "matrices", problem=COMPLETION
+    ),
+    "problem[completion].scale_ood": change(0.1, "test_ood", problem=COMPLETION),
+    "problem[completion].noise": change(0.2, "fit", "test_ood", "matrices", problem=COMPLETION),
+    "problem[completion].observed": change(0.8, "fit", "test_ood", "matrices", problem=COMPLETION),
+    "problem[completion].mask_given": change(True, "fit", "initial", "matrices", problem=COMPLETION),
     "held_out.seed": change(1, "fit", "validation", "test_id", "test_ood", "history"),
     "held_out.fit_matrices": change(30, "fit"),
     "held_out.validation_matrices": change(24, "validation", "history"),

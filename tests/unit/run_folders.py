@@ -32,25 +32,33 @@ def experiment(**changes: Any) -> ExperimentSpec:
 def write_reference(path: Path) -> Path:
     """Two rungs of the ladder at n = 6 on both splits."""
     rows = [
-        (predictor, coefficients, split, 6, 1000, mse * factor, mse * factor * 0.01)
-        for predictor, coefficients, mse in (("affine", 2, 0.0305), ("polynomial2", 3, 0.0156))
+        (
+            predictor,
+            label,
+            predictor == "affine",
+            coefficients,
+            split,
+            6,
+            1000,
+            mse * factor,
+            mse * factor * 0.01,
+        )
+        for predictor, label, coefficients, mse in (
+            ("affine", "affine", 2, 0.0305),
+            ("polynomial2", "quadratic", 3, 0.0156),
+        )
         for split, factor in (("id", 1.0), ("ood", 30.0))
     ]
-    names = ["predictor", "coefficients", "split", "n", "matrices", "mse", "mse_se"]
-    pd.DataFrame(rows, columns=names).to_csv(path, index=False)
+    schema.REFERENCE.write(pd.DataFrame(rows, columns=list(schema.REFERENCE.names)), path)
     return path
 
 
 def diagnostics() -> dict[str, pd.DataFrame]:
     """One row each, two for the directions."""
     tables = {}
-    for name, expected in (
-        ("conditioning", schema.CONDITIONING),
-        ("energy_profile", schema.ENERGY_PROFILE),
-        ("error_directions", schema.ERROR_DIRECTIONS),
-        ("error_sizes", schema.ERROR_SIZES),
-    ):
-        table = pd.DataFrame([[0.5] * len(expected)] * 2, columns=list(expected))
+    for name, declared in schema.DIAGNOSTICS.items():
+        cells = {c.name: [1 if c.kind == "integer" else 0.5] * 2 for c in declared.columns}
+        table = pd.DataFrame(cells)
         for word, values in (("sample", ["positive", "negative"]), ("split", ["id", "ood"])):
             if word in table:
                 table[word] = values
@@ -89,7 +97,9 @@ def write_run(
         "best_step": None if diverged else steps,
         "test": None if diverged else {"id": result, "ood": result | {"mse": 30 * mse}},
     }
-    config = {"seed": seed, "protocol": 1, "negatives": {"strategy": strategy}, "problem": {"n": 6}}
+    config = {"seed": seed, "protocol": 1, "negatives": {"strategy": strategy}, "problem": {"n": 6},
+              "network": {"kind": "mlp"},
+              "release_compat": {"shared_clip": False, "doubled_step": True}}  # fmt: skip
     origin = {
         "seconds_per_step": 0.01,
         "train_seconds": 1.0,

@@ -12,7 +12,7 @@ from ired.record import schema
 from ired.record.published import read_published, ten_seed_record
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "published_results.csv"
-NO_REFERENCE = pd.DataFrame(columns=["predictor", "coefficients", "split", "n", "matrices", "mse", "mse_se"])
+NO_REFERENCE = schema.REFERENCE.frame([])
 
 
 def record() -> pd.DataFrame:
@@ -41,9 +41,16 @@ def runs(
         for name, numbers in values.items()
         for index, value in enumerate(numbers)
     ]
-    return pd.DataFrame(rows).reindex(columns=list(dict.fromkeys([*schema.RUNS, metric])))
+    return pd.DataFrame(rows).reindex(columns=list(dict.fromkeys([*schema.RUNS.names, metric])))
 
 
-def reference(mse: float, se: float = 0.0, n: int = 6, predictor: str = "affine") -> pd.DataFrame:
+def reference(
+    mse: float, se: float = 0.0, n: int = 6, predictor: str = "affine", coefficients: int = 2
+) -> pd.DataFrame:
     """One in-distribution row of reference.csv."""
-    return pd.DataFrame([[predictor, 2, "id", n, 1000, mse, se]], columns=list(NO_REFERENCE.columns))
+    return schema.REFERENCE.frame(
+        [
+            {"predictor": predictor, "label": predictor, "line": predictor == "affine",
+             "coefficients": coefficients, "split": "id", "n": n, "matrices": 1000, "mse": mse, "mse_se": se}
+        ]
+    )  # fmt: skip

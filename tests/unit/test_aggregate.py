@@ -12,10 +12,8 @@ import pytest
 from run_folders import COST, STEPS, edit_json, experiment, write_reference, write_run, write_study
 
 from ired.record import schema
-from ired.record.run_folder import DIAGNOSTICS
+from ired.record.metrics import METRICS
 from ired.tables.aggregate import aggregate
-
-TABLES = {"runs", "summary", "contrasts", "learning_curves", "budget", "nominations", *DIAGNOSTICS}
 
 
 @pytest.fixture
@@ -30,48 +28,19 @@ def run(root: Path, spec=None, out: str = "out", **options) -> dict[str, pd.Data
 def test_every_table_is_written_with_the_columns_of_its_contract(study: Path) -> None:
     run(study)
     assert {path.name for path in (study / "out").iterdir()} == {
-        *(f"{name}.csv" for name in TABLES),
+        *(f"{name}.csv" for name in schema.TABLES),
         "provenance.json",
     }
-    for name, expected in (
-        ("runs", schema.RUNS),
-        ("summary", schema.SUMMARY),
-        ("contrasts", schema.CONTRASTS),
-        ("learning_curves", schema.LEARNING_CURVES),
-        ("budget", schema.BUDGET),
-        ("nominations", schema.NOMINATIONS),
-        ("conditioning", schema.RUN_KEYS + schema.CONDITIONING),
-        ("energy_profile", schema.RUN_KEYS + schema.ENERGY_PROFILE),
-        ("error_directions", schema.RUN_KEYS + schema.ERROR_DIRECTIONS),
-        ("error_sizes", schema.RUN_KEYS + schema.ERROR_SIZES),
-    ):
-        assert tuple(pd.read_csv(study / "out" / f"{name}.csv").columns) == expected, name
+    for name, table in schema.TABLES.items():
+        assert tuple(pd.read_csv(study / "out" / f"{name}.csv").columns) == table.names, name
+    read = schema.REFERENCE.read
+    pd.testing.assert_frame_equal(read(study / "out" / "reference.csv"), read(study / "reference.csv"))
 
 
-def test_every_column_is_in_the_documented_contract() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
-    section = {block.split("\n")[0].strip(): block for block in text.split("\n## ")}
-    quantiles = (
-        "log_abs_det",
-        "log10_cond",
-        "sigma_min",
-        "eigenvalue_min",
-    )  # documented as name_q10/_q50/_q90
-    for name, expected in (
-        ("runs.csv", schema.RUNS),
-        ("summary.csv", schema.SUMMARY),
-        ("contrasts.csv", schema.CONTRASTS),
-        ("learning_curves.csv", schema.LEARNING_CURVES),
-        ("budget.csv", schema.BUDGET),
-        ("nominations.csv", schema.NOMINATIONS),
-        ("conditioning.csv", schema.CONDITIONING),
-        ("energy_profile.csv", schema.ENERGY_PROFILE),
-        ("error_directions.csv", schema.ERROR_DIRECTIONS),
-        ("error_sizes.csv", schema.ERROR_SIZES),
-    ):
-        for column in expected:
-            short = next((f"{base}_q10" for base in quantiles if column.startswith(f"{base}_q")), column)
-            assert f"`{short}" in section[name], f"{column} of {name}"
+def test_a_run_says_its_task_its_network_and_the_defects_it_was_trained_with(study: Path) -> None:
+    run(study)
+    told = schema.RUNS.read(study / "out" / "runs.csv")[["task", "network", "shared_clip", "doubled_step"]]
+    assert told.drop_duplicates().values.tolist() == [["inversion", "mlp", False, True]]
 
 
 def test_equal_runs_give_equal_bytes_and_no_temporary_file_stays(study: Path) -> None:
@@ -102,18 +71,18 @@ def test_learning_curves_count_up_compute_and_time(study: Path) -> None:
     assert row["seconds"] == pytest.approx(0.5)
 
 
-def test_summary_takes_the_affine_line_of_its_split_and_size(study: Path) -> None:
+def test_summary_takes_the_line_of_its_split_and_size(study: Path) -> None:
     summary = run(study)["summary"].set_index(["metric", "variant"])
-    assert summary.loc[("mse_id", "none"), "affine"] == pytest.approx(0.0305)
-    assert summary.loc[("mse_ood", "none"), "affine"] == pytest.approx(0.915)
-    assert summary.loc[("residual_id", "none"), ["affine"]].isna().all()
-    assert summary.loc[("mse_id", "none"), "distance_to_affine"] < 0
+    assert summary.loc[("mse_id", "none"), "line"] == pytest.approx(0.0305)
+    assert summary.loc[("mse_ood", "none"), "line"] == pytest.approx(0.915)
+    assert summary.loc[("residual_id", "none"), ["line"]].isna().all()
+    assert summary.loc[("mse_id", "none"), "distance_to_line"] < 0
 
 
 def test_a_diverged_run_keeps_its_row_and_drops_its_pair(tmp_path: Path) -> None:
     for variant, seed in experiment().runs():
         write_run(tmp_path / "runs", variant.variant, seed, diverged=(variant.variant, seed) == ("random", 1))
-    for name in DIAGNOSTICS:
+    for name in schema.DIAGNOSTICS:
         (tmp_path / "runs" / "random" / "seed1" / f"{name}.csv").unlink()
     result = {"matrices": 9, "mse": 5.0, "mse_se": 1.0, "residual": 9.0}  # of no worth after divergence
     test = {"id": result, "ood": result}
@@ -123,7 +92,7 @@ def test_a_diverged_run_keeps_its_row_and_drops_its_pair(tmp_path: Path) -> None
     lost = tables["runs"].query("variant == 'random' and seed == 1").iloc[0]
     assert lost["status"] == "diverged"
     assert lost["diverged_at"] == STEPS // 2
-    assert lost[list(schema.METRICS)].isna().all()
+    assert lost[list(METRICS)].isna().all()
     summary = tables["summary"].set_index(["metric", "variant"]).loc[("mse_id", "random")]
     assert (summary["n"], summary["n_diverged"]) == (2, 1)
     contrast = tables["contrasts"].set_index(["metric", "treatment"]).loc[("mse_id", "random")]

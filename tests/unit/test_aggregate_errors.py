@@ -197,7 +197,7 @@ def test_reference_predictors_missing_or_damaged(study: Path) -> None:
     assert "reference.csv: cut off" in refusal(study)
     path.unlink()
     message = refusal(study)
-    assert f"{path} is missing" in message and "make the reference predictors" in message
+    assert f"{path} is missing" in message and "ask Snakemake" in message
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,7 @@ def test_a_mistake_in_a_run_is_one_line(dotted: str, value: Any, says: list[str]
         ("experiments.strategies.variants", ["none", "randm"], ["'randm'", "'random'"]),
         ("scales.paper.run.training.batchsize", 5, ["batchsize", "'batch_size'"]),
         ("scales.smoke.variants.cd_ful", {}, ["'cd_ful'", "'cd_full'"]),
-        (
-            "scales.smoke.variants.cd_full.negatives",
-            {"strategy": "random"},
-            ["cd_full", "variant of its own"],
-        ),
+        ("experiments.strategies.figures", None, ["experiments.figures", "list"]),
         ("verbosity", 3, ["verbosity"]),
         ("comparison.alpha", 0.01, ["comparison.alpha"]),
         ("experiments.strategies.comparisons", [["random", "random"]], ["random", "itself"]),
@@ -87,6 +83,7 @@ def test_a_mistake_in_a_run_is_one_line(dotted: str, value: Any, says: list[str]
             "experiments.strategies",
             {
                 "title": "",
+                "figures": [],
                 "variants": ["none", "none_stabilised"],
                 "comparisons": [["none_stabilised", "none"]],
             },
@@ -152,6 +149,7 @@ def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dic
     values = copy.deepcopy(study_values)
     values["experiments"]["sweep"] = {
         "title": "x",
+        "figures": [],
         "variants": ["none"],
         "sweep": {"base": "adversarial", "factor": "negatives.opt_steps", "levels": [1, 2]},
     }

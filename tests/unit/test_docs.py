@@ -13,8 +13,10 @@ from pathlib import Path
 import yaml
 from leaves import leaves
 
+from ired.energy.equivariant import EquivariantNetwork
 from ired.study.run_config import RunConfig
 from ired.study.schema import Experiment, Scale, Study
+from ired.tasks import TASKS
 
 SCRIPT = """
 import json, sys
@@ -77,7 +79,7 @@ def test_the_example_strategy_is_one_file_and_one_registry_line(repository: Path
     settings = {
         "protocol": 1,
         "seed": 0,
-        "problem": {"n": 3},
+        "problem": {"task": "inversion", "n": 3},
         "network": {"kind": "mlp", "hidden": 8, "time_features": 8},
         "training": {"steps": 5, "batch_size": 16},
         **variant,
@@ -149,9 +151,17 @@ def test_defaults_in_the_table_of_parameters_are_the_defaults(repository: Path) 
 def test_defaults_of_the_other_keys_are_the_defaults(repository: Path) -> None:
     page = (repository / "docs/parameters.md").read_text()
     section = page.split("## The other keys of a run")[1].split("\n## ")[0]
-    least = {"protocol": 1, "seed": 0, "problem": {"n": 3}, "network": {"kind": "mlp"}, "early_stopping": {}}
+    least = {
+        "protocol": 1,
+        "seed": 0,
+        "problem": {"task": "inversion", "n": 3},
+        "network": {"kind": "mlp"},
+        "early_stopping": {},
+    }
     least |= {"negatives": {"strategy": "none"}, "training": {"steps": 1, "batch_size": 1}}
     defaults = RunConfig.model_validate(least).model_dump(mode="json")
+    for task in TASKS.values():
+        defaults["problem"] |= task.Settings(n=3).model_dump(exclude={"task", "n"})
     defaults["network"] |= EquivariantNetwork().model_dump(exclude={"kind"})
     rows = re.findall(r"^\| (`.*?`) \| ([^|]+?) \|", section, re.MULTILINE)
     checked = 0
@@ -166,7 +176,7 @@ def test_defaults_of_the_other_keys_are_the_defaults(repository: Path) -> None:
                 text = json.loads(text) if text != "2/3" else 2 / 3
             assert found == text or (text == "on" and found is not None), key
             checked += 1
-    assert checked == 30
+    assert checked == 38
 
 
 def test_every_row_of_the_ledger_names_a_test_that_exists(repository: Path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ired.base.format_numbers import percent, with_interval
-from ired.figures.output import read_table
+from ired.record.schema import TABLES
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def expected_rows(summary: pd.DataFrame, contrasts: pd.DataFrame) -> list[list[s
 
 def test_every_table_of_the_page_is_the_shipped_one(repository: Path, shipped: Path) -> None:
     page = (repository / "docs/experiments.md").read_text()
-    summary, contrasts = (read_table(shipped / f"{name}.csv") for name in ("summary", "contrasts"))
+    summary, contrasts = (TABLES[name].read(shipped / f"{name}.csv") for name in ("summary", "contrasts"))
     summary, contrasts = (table[table["metric"] == "mse_id"] for table in (summary, contrasts))
     experiments = list(summary["experiment"].unique())
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == experiments
@@ -51,14 +51,14 @@ def test_every_table_of_the_page_is_the_shipped_one(repository: Path, shipped: P
 
 def test_every_nomination_is_quoted(repository: Path, shipped: Path) -> None:
     page = " ".join((repository / "docs/experiments.md").read_text().split())
-    for sentence in read_table(shipped / "nominations.csv")["sentence"]:
+    for sentence in TABLES["nominations"].read(shipped / "nominations.csv")["sentence"]:
         assert sentence in page
 
 
 def test_what_separates_the_settings_that_help_is_as_the_page_says(repository: Path, shipped: Path) -> None:
-    profile = read_table(shipped / "energy_profile.csv")
+    profile = TABLES["energy_profile"].read(shipped / "energy_profile.csv")
     means = profile.groupby("variant")[["gradient_cosine", "false_negative_rate", "misranked_share"]].mean()
-    contrasts = read_table(shipped / "contrasts.csv")
+    contrasts = TABLES["contrasts"].read(shipped / "contrasts.csv")
     sweeps = contrasts[
         contrasts["experiment"].isin(["opt_steps", "noise_scale"]) & (contrasts["metric"] == "mse_id")
     ]

@@ -12,14 +12,10 @@ import yaml
 
 from figure_checks import fresh_environment
 from ired.base.errors import UserError
-from ired.figures.captions import caption
-from ired.figures.design import Arm as DesignArm
-from ired.figures.design import Design as ExperimentDesign
-from ired.figures.output import draw_figures, read_table, save
-from ired.figures.registry import FIGURES, draw, figures_of
-from ired.figures.style import (
-    RC,
-)
+from ired.figures import FIGURES, caption, draw
+from ired.figures.toolkit.output import draw_figures, save
+from ired.figures.toolkit.style import RC
+from ired.report.docs import generated
 from ired.study.resolve import ResolvedStudy
 from synthetic_tables import Tables, make_tables, write_tables
 
@@ -41,7 +37,7 @@ def test_saving_twice_gives_the_same_bytes(tmp_path: Path, study: Tables) -> Non
     folder = write_tables(study, tmp_path, "laptop", "main")
     for seed in ("1", "2"):
         code = (
-            "import sys; from pathlib import Path; from ired.figures.output import draw_figures\n"
+            "import sys; from pathlib import Path; from ired.figures.toolkit.output import draw_figures\n"
             "folder, out = map(Path, sys.argv[1:])\n"
             f"draw_figures(['paired_differences', 'energy_gap'], folder, out, processes={seed})"
         )
@@ -63,7 +59,6 @@ def test_draw_figures_reads_what_the_pipeline_wrote(tmp_path: Path, study: Table
         ["strategy_comparison", "published_reproduced"],
         folder,
         tmp_path / "figures",
-        folder.parent / "reference.csv",
         tmp_path / "published" / "published_results.csv",
     )
     assert len(written) == 4 and all(path.stat().st_size > 1000 for path in written)
@@ -72,12 +67,13 @@ def test_draw_figures_reads_what_the_pipeline_wrote(tmp_path: Path, study: Table
 @pytest.mark.parametrize(
     ("module", "never"),
     [
-        ("registry", {"torch", "pandas", "matplotlib", "scipy"}),  # planning asks it for names
-        ("output", {"torch", "matplotlib.pyplot", "scipy.stats"}),
+        # What a plan of the workflow asks for names.
+        ("ired.figures, ired.record.schema", {"torch", "pandas", "matplotlib", "scipy"}),
+        ("ired.figures.toolkit.output", {"torch", "matplotlib.pyplot", "scipy.stats"}),
     ],
 )
 def test_figures_import_no_more_than_they_need(module: str, never: set[str]) -> None:
-    code = f"import sys, ired.figures.{module}; print(*({never!r} & set(sys.modules)))"
+    code = f"import sys, {module}; print(*({never!r} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=fresh_environment("0")
     )
@@ -95,30 +91,9 @@ def test_text_of_a_saved_figure_is_text_in_a_truetype_font(tmp_path: Path, study
     assert "no difference</text>" in (tmp_path / "figure.svg").read_text()
 
 
-def test_an_experiment_gets_the_figures_it_has_something_to_show_for() -> None:
-    none, random = DesignArm("none"), DesignArm("random", "random", "nce")
-    mined = DesignArm("adversarial", "adversarial", "nce")
-    against = (("random", "none"), ("adversarial", "none"))
-    main = figures_of(ExperimentDesign((none, random, mined), against))
-    assert main == [name for name in FIGURES if name not in ("sweep", "cd_ablation", "compat_2x2")]
-
-    levels = [DesignArm(f"adversarial_opt_steps={k}", "adversarial", "cd", level=True) for k in (1, 2)]
-    swept = figures_of(ExperimentDesign((none, *levels), tuple((arm.variant, "none") for arm in levels)))
-    assert swept[0] == "sweep" and "cd_ablation" not in swept and "hardness_benefit" in swept
-    assert figures_of(ExperimentDesign((mined, DesignArm("cd", "langevin", "cd"))))[0] == "cd_ablation"
-    defect = DesignArm("adversarial_u1", "adversarial", "nce", (True, False))
-    assert figures_of(ExperimentDesign((none, mined, defect), (("adversarial_u1", "adversarial"),)))[:2] == [
-        "compat_2x2",
-        "paired_differences",
-    ]
-    # Without negatives there is nothing to diagnose, without contrasts nothing to subtract.
-    plain = figures_of(ExperimentDesign((none, DesignArm("none_early")), ()))
-    assert plain == ["strategy_comparison", "learning_curves", "error_directions", "error_sizes"]
-
-
 def test_every_experiment_opens_with_a_figure_of_its_result(repository: Path) -> None:
     values = yaml.safe_load((repository / "config.yaml").read_text())
-    study = ResolvedStudy(values)
+    study = ResolvedStudy(values, figures=FIGURES)
     first = {name: study.figures(name)[0] for name in values["experiments"]}
     shows = {"sweep": "sweep", "cd_ablation": "cd_ablation", "released_defects": "compat_2x2"}
     for name, experiment in values["experiments"].items():
@@ -128,19 +103,14 @@ def test_every_experiment_opens_with_a_figure_of_its_result(repository: Path) ->
     assert "published_reproduced" in study.figures("strategies")
 
 
-def test_a_list_in_the_configuration_overrides_the_choice(repository: Path) -> None:
-    values = yaml.safe_load((repository / "config.yaml").read_text())
-    values["experiments"]["strategies"]["figures"] = ["budget"]
-    assert ResolvedStudy(values).figures("strategies") == ["budget"]
+@pytest.mark.parametrize("page", ["tables.md", "figures.md"])
+def test_what_the_docs_say_of_tables_and_figures_is_what_the_code_says(repository: Path, page: str) -> None:
+    text = (repository / "docs" / page).read_text()
+    assert generated(page, text) == text, "write it anew with: python -m ired docs"
 
 
-def test_mistakes_are_told_in_a_line(tmp_path: Path) -> None:
+def test_mistakes_are_told_in_a_line() -> None:
     with pytest.raises(UserError, match="no figure is called 'strategy_comparision'"):
         draw("strategy_comparision", {})
     with pytest.raises(UserError, match="needs the table runs, summary"):
         draw("sweep", {})
-    with pytest.raises(UserError, match="is missing"):
-        read_table(tmp_path / "runs.csv")
-    (tmp_path / "runs.csv").write_text("")
-    with pytest.raises(UserError, match="is not a table"):
-        read_table(tmp_path / "runs.csv")

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
 from figure_checks import artists, fresh_environment, texts, unreadable
-from ired.figures.axes import EvenDecimals
-from ired.figures.labels import spread
-from ired.figures.registry import draw
-from ired.figures.style import (
+from ired.figures import draw
+from ired.figures.toolkit.axes import EvenDecimals
+from ired.figures.toolkit.labels import spread
+from ired.figures.toolkit.style import (
     STRATEGY_COLOURS,
     roster,
     strategy_colour,
@@ -113,7 +113,7 @@ def test_a_variant_not_validated_by_then_is_not_said_to_have_no_seeds(study: Tab
 
 def test_unknown_strategies_get_a_lasting_colour() -> None:
     assert strategy_colour("curriculum") == strategy_colour("curriculum") not in STRATEGY_COLOURS.values()
-    code = "from ired.figures.style import strategy_colour; print(strategy_colour('curriculum'))"
+    code = "from ired.figures.toolkit.style import strategy_colour; print(strategy_colour('curriculum'))"
     other = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=fresh_environment("7")
     )

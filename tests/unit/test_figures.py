@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from figure_checks import artists, texts, unreadable
-from ired.figures.captions import caption
-from ired.figures.compat import compat_cells
-from ired.figures.output import read_table
-from ired.figures.registry import FIGURES, draw
+from ired.figures import FIGURES, caption, draw
+from ired.figures.compat_2x2 import compat_cells
 from ired.record import schema
-from synthetic_design import ABLATION, COMPAT, CROWD, STUDY, SWEEP, Arm, Design
+from synthetic_design import ABLATION, COMPAT, CROWD, LABELS, STUDY, SWEEP, Arm, Design
 from synthetic_tables import Tables, make_tables, write_tables
 
 LONG = {
@@ -50,10 +47,8 @@ def study() -> Tables:
 
 
 def test_synthetic_tables_keep_to_the_contract(study: Tables) -> None:
-    for name in ("runs", "summary", "contrasts", "learning_curves", "budget"):
-        assert tuple(study[name].columns) == getattr(schema, name.upper()), name
-    for name in ("conditioning", "energy_profile", "error_directions", "error_sizes"):
-        assert tuple(study[name].columns) == schema.RUN_KEYS + getattr(schema, name.upper()), name
+    for name, table in schema.TABLES.items():
+        assert set(table.frame(study[name]).columns) == set(table.names)
 
 
 def test_every_figure_is_looked_at() -> None:
@@ -97,20 +92,13 @@ def test_strategy_comparison_shows_every_seed_mean_and_interval(study: Tables) -
 
 
 def test_reference_lines_are_all_labelled(study: Tables) -> None:
-    names = {
-        "zero": "zero",
-        "mean": "mean",
-        "affine": "affine",
-        "polynomial2": "quadratic",
-        "polynomial3": "cubic",
-    }
     for figure_name in ("strategy_comparison", "learning_curves", "budget", "cd_ablation"):
         figure = draw(figure_name, study)
         written = " ".join(texts(figure))
         drawn = {line.get_gid().split(":")[1] for line in artists(figure, "reference:")}
         assert "affine" in drawn, figure_name
         for line in drawn:
-            assert names[line] in written, (figure_name, line)
+            assert line in LABELS.values() and line in written, (figure_name, line)
 
 
 def test_an_affine_line_off_the_axis_is_named_with_an_arrow() -> None:
@@ -189,26 +177,14 @@ def test_sweep_uses_a_log_axis_where_levels_span_decades_and_shows_the_baseline(
 
 def test_sweep_survives_csv(tmp_path: Path) -> None:
     folder = write_tables(make_tables(CASES["sweep"][0]), tmp_path, "laptop", "opt_steps")
-    tables = {name: read_table(folder / f"{name}.csv") for name in ("runs", "summary")}
+    tables = {name: schema.TABLES[name].read(folder / f"{name}.csv") for name in ("runs", "summary")}
     labels = [t.get_text() for t in draw("sweep", tables).axes[0].get_xticklabels()]
     assert labels == ["1", "3", "5", "10", "20"]
 
 
-@pytest.mark.parametrize(
-    ("variants", "expected"),
-    [
-        (["adversarial_fixed", "adversarial_u1", "adversarial_u2", "adversarial_u1_u2"],
-         [(0, 0), (1, 0), (0, 1), (1, 1)]),
-        (["adversarial", "adversarial_shared_clip", "adversarial_doubled_step", "adversarial_released"],
-         [(0, 0), (1, 0), (0, 1), (1, 1)]),
-        (["adversarial", "adversarial_release_compat.shared_clip=true"], [(0, 0), (1, 0)]),
-    ],
-)  # fmt: skip
-def test_compat_cells_are_read_from_names(variants: list[str], expected: list[tuple[int, int]]) -> None:
-    rows = [{"variant": v, "strategy": "adversarial", "level": np.nan} for v in variants]
-    cells = compat_cells(pd.DataFrame([{"variant": "none", "strategy": "none", "level": np.nan}, *rows]))
-    assert "none" not in cells
-    assert [tuple(map(int, cells[v])) for v in variants] == expected
+def test_compat_cells_are_what_the_runs_say_and_not_their_names() -> None:
+    cells = compat_cells(make_tables(Design(COMPAT))["runs"])
+    assert cells == {name: arm.defects for name, arm in COMPAT.items() if arm.strategy == "adversarial"}
 
 
 def test_hardness_benefit_has_a_point_per_mined_variant(study: Tables) -> None:

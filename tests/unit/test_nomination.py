@@ -48,7 +48,7 @@ def test_nothing_is_nominated_without_a_sweep_a_baseline_or_a_seed_to_spare() ->
         (sweep({"none": [1.0, 1.0], "a=1": [math.nan, 0.8]}), COMPARISONS[:1]),
     ):
         empty = nominate(table, comparisons)
-        assert empty.empty and tuple(empty.columns) == schema.NOMINATIONS
+        assert empty.empty and tuple(empty.columns) == schema.NOMINATIONS.names
 
 
 def test_a_level_that_diverged_while_tuning_is_not_nominated() -> None:

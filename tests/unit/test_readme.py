@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from ired.base.format_numbers import metric_name, number, percent, with_interval
-from ired.figures.output import read_table
+from ired.base.format_numbers import number, percent, with_interval
+from ired.record.metrics import metric_name
+from ired.record.schema import TABLES
 from ired.study.resolve import ResolvedStudy
 
 METRICS = ("mse_id", "mse_ood")
@@ -25,10 +26,10 @@ def sections() -> dict[str, str]:
 
 def tables(scale: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """runs and summary of `strategies`, and the affine line by test set."""
-    folder = Path(__file__).parents[2] / "results/shipped" / scale / "tables"
-    reference = read_table(folder / "reference.csv")
-    affine = reference[reference["predictor"] == "affine"].set_index("split")["mse"]
-    return *(read_table(folder / "strategies" / f"{name}.csv") for name in ("runs", "summary")), affine
+    folder = Path(__file__).parents[2] / "results/shipped" / scale / "tables/strategies"
+    reference = TABLES["reference"].read(folder / "reference.csv")
+    affine = reference[reference["line"].astype(bool)].set_index("split")["mse"]
+    return *(TABLES[name].read(folder / f"{name}.csv") for name in ("runs", "summary")), affine
 
 
 def rows_of(section: str) -> dict[str, list[str]]:
@@ -59,7 +60,7 @@ def test_the_main_table(sections: dict[str, str]) -> None:
 def test_the_main_sentence(sections: dict[str, str]) -> None:
     quote = " ".join(line[2:] for line in sections["The main result"].splitlines() if line.startswith("> "))
     folder = Path(__file__).parents[2] / "results/shipped/laptop/tables/strategies"
-    contrasts, budget = (read_table(folder / f"{name}.csv") for name in ("contrasts", "budget"))
+    contrasts, budget = (TABLES[name].read(folder / f"{name}.csv") for name in ("contrasts", "budget"))
     first = contrasts[contrasts["primary"]].set_index("metric").loc["mse_id"]
     assert first["verdict"] == "undecided" and first["n_pairs"] == 5
     assert f"{percent(first['relative_difference'], signed=True)} (95 % interval" in quote
@@ -75,7 +76,9 @@ def test_the_main_sentence(sections: dict[str, str]) -> None:
 
 
 def test_the_earlier_scale(sections: dict[str, str]) -> None:
-    contrasts = read_table(Path(__file__).parents[2] / "results/shipped/laptop/at_2000_steps/contrasts.csv")
+    contrasts = TABLES["contrasts"].read(
+        Path(__file__).parents[2] / "results/shipped/laptop/at_2000_steps/contrasts.csv"
+    )
     first = contrasts[contrasts["primary"]].set_index("metric").loc["mse_id"]
     assert (first["treatment"], first["baseline"], first["verdict"]) == ("adversarial", "none", "better")
     text = " ".join(sections["The main result"].split())

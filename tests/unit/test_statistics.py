@@ -71,8 +71,8 @@ def test_record_verdicts() -> None:
 
 
 def test_t_interval_is_the_closed_form() -> None:
-    half = stats.t.ppf(0.95, 8) * LEFT.std(ddof=1) / 3
-    assert st.t_interval(LEFT, alpha=0.1) == pytest.approx((LEFT.mean() - half, LEFT.mean() + half))
+    half = stats.t.ppf(0.975, 8) * LEFT.std(ddof=1) / 3
+    assert st.t_interval(LEFT) == pytest.approx((LEFT.mean() - half, LEFT.mean() + half))
 
 
 def test_paired_t_is_the_intercept_of_a_regression() -> None:
@@ -208,12 +208,12 @@ def test_tost_errs_in_at_most_alpha_at_the_edge_of_the_margin() -> None:
     assert 0.035 < rate < 0.061
 
 
-def test_summary_of_the_affine_line_and_costs() -> None:
+def test_summary_of_the_line_to_beat_and_costs() -> None:
     row = summarise(runs({"a": [1.0, 3.0]}), reference(1.5, 0.25)).iloc[0]
-    assert (row["affine"], row["affine_se"], row["distance_to_affine"]) == (1.5, 0.25, 0.5)
+    assert (row["line"], row["line_se"], row["distance_to_line"]) == (1.5, 0.25, 0.5)
     assert (row["madds_per_step"], row["seconds_per_step"]) == (100, 0.1)
     other_size = summarise(runs({"a": [1.0, 3.0]}), reference(1.5, n=20)).iloc[0]
-    assert math.isnan(other_size["affine"])
+    assert math.isnan(other_size["line"])
 
 
 def test_statistics_never_import_torch() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ired.figures.output import read_table
+from ired.record.schema import TABLES
 from ired.report.terminal import result_table
 
 SHIPPED = Path(__file__).parents[2] / "results" / "shipped"
@@ -16,10 +16,10 @@ SHIPPED = Path(__file__).parents[2] / "results" / "shipped"
 
 @pytest.mark.parametrize("scale", ["laptop", "workstation"])
 def test_a_variant_is_one_line_of_eighty_columns(scale: str) -> None:
-    tables = SHIPPED / scale / "tables"
-    summary = read_table(tables / "strategies" / "summary.csv")
+    folder = SHIPPED / scale / "tables/strategies"
+    summary, reference = (TABLES[name].read(folder / f"{name}.csv") for name in ("summary", "reference"))
     screen = io.StringIO()
-    Console(file=screen, width=80).print(result_table(summary, read_table(tables / "reference.csv")))
+    Console(file=screen, width=80).print(result_table(summary, reference))
     lines = screen.getvalue().splitlines()
     for variant, rows in summary.groupby("variant"):
         (line,) = (line for line in lines if f" {variant} " in line)

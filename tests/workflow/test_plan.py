@@ -116,6 +116,7 @@ def test_a_wide_study_plans_every_run(snakemake: Snakemake, project: Path) -> No
     }
     config["experiments"]["many"] = {
         "title": "many",
+        "figures": ["sweep"],
         "variants": ["none"],
         "sweep": sweep,
     }

@@ -1,19 +1,6 @@
 # Needs: every run of an experiment with its diagnostics, and the reference predictors. Makes: results/{scale}/tables/{experiment}/,
 # from which everything else is drawn (docs/tables.md has every column).
 
-TABLES = [
-    "runs",
-    "summary",
-    "contrasts",
-    "learning_curves",
-    "conditioning",
-    "energy_profile",
-    "error_directions",
-    "error_sizes",
-    "budget",
-    "nominations",
-]
-
 
 def last_files(wildcards):
     """The file that `diagnose` writes last of every run: one for all, since 5,000 runs of ten files are slow to plan."""

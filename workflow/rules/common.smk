@@ -10,7 +10,8 @@ from ired.base.lazy import defer
 defer("torch")  # a plan needs settings alone, and must not wait for what they set
 
 from ired.base.errors import UserError
-from ired.figures.registry import FIGURES
+from ired.figures import FIGURES
+from ired.record.schema import TABLES
 from ired.study.resolve import ResolvedStudy
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -22,7 +23,7 @@ PY = shlex.quote(sys.executable)
 shell.prefix("set -euo pipefail; export PYTHONUNBUFFERED=1; ")
 
 try:
-    STUDY = ResolvedStudy(config)
+    STUDY = ResolvedStudy(config, figures=FIGURES)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

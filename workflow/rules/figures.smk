@@ -4,12 +4,6 @@
 PUBLISHED = "results/published/published_results.csv"
 
 
-def figure_tables(experiment):
-    """The names of the experiment's own tables that its figures are drawn from; all look up their variants in `runs`."""
-    needed = {table for figure in STUDY.figures(experiment) for table in FIGURES[figure].tables} | {"runs"}
-    return [table for table in TABLES if table in needed]
-
-
 # A rule for each experiment: one process draws all its figures, since starting one takes longer than drawing. Asked for a single figure by
 # its path, Snakemake draws those beside it too, and each is still declared.
 for experiment in filter(STUDY.figures, STUDY.study.experiments):
@@ -19,8 +13,7 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
         name:
             f"draw_{experiment}"
         input:
-            tables=[f"results/{{where}}/tables/{experiment}/{name}.csv" for name in figure_tables(experiment)],
-            reference="results/{where}/tables/reference.csv",
+            tables=[f"results/{{where}}/tables/{experiment}/{name}.csv" for name in TABLES],
             published=PUBLISHED,
         output:
             pdf=figure_paths("{where}", experiment, "pdf"),
@@ -29,7 +22,7 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
                     path,
                     caption="../report/figure.rst",
                     category=experiment,
-                    labels={"figure": FIGURES[name].title, "results": "{where}"},
+                    labels={"figure": name.replace("_", " "), "results": "{where}"},
                 )
                 for name, path in zip(STUDY.figures(experiment), figure_paths("{where}", experiment))
             ],
@@ -48,7 +41,6 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
         shell:
             "exec {PY} -m ired figure {params.figures}"
             " --tables {params.tables:q}"
-            " --reference-csv {input.reference:q}"
             " --published {input.published:q}"
             " --out {params.out:q}"
             " --processes {threads}"
@@ -62,7 +54,6 @@ rule report_page:
         tables=lambda w: [
             f"results/{w.scale}/tables/{e}/{name}.csv" for e in STUDY.scale(w.scale).experiments for name in TABLES
         ],
-        reference="results/{scale}/tables/reference.csv",
         published=PUBLISHED,
         workflow="docs/workflow.svg",
     output:
@@ -77,7 +68,7 @@ rule report_page:
         experiments=lambda w: json.dumps({e: STUDY.figures(e) for e in STUDY.scale(w.scale).experiments}),
         questions=lambda w: json.dumps({e: STUDY.study.experiments[e].title for e in STUDY.scale(w.scale).experiments}),
         settings=lambda w: json.dumps(STUDY.shown(w.scale)),
-        tables=subpath(input.reference, parent=True),
+        tables="results/{scale}/tables",
         figures="results/{scale}/figures",
     shell:
         "exec {PY} -m ired report"

@@ -22,8 +22,8 @@ def tables_at_hand():
     found = []
     for where in [f"results/{SCALE}", *sorted(glob.glob("results/shipped/*"))]:
         for experiment in STUDY.study.experiments:
-            tables = [f"{experiment}/{name}.csv" for name in ["runs", *figure_tables(experiment)]] + ["reference.csv"]
-            lacking = [name for name in dict.fromkeys(tables) if not os.path.exists(f"{where}/tables/{name}")]
+            tables = [f"{experiment}/{name}.csv" for name in TABLES]
+            lacking = [name for name in tables if not os.path.exists(f"{where}/tables/{name}")]
             if not lacking:
                 found.append((where.removeprefix("results/"), experiment))
             elif f"{experiment}/runs.csv" not in lacking and workflow.is_main_process:

@@ -5,23 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import pandas as pd
-
-METRIC_NAMES = {
-    "mse_id": "in-distribution test MSE",
-    "mse_ood": "out-of-distribution test MSE",
-    "mse_validation": "validation MSE",
-    "best_mse_validation": "best validation MSE",
-    "residual_id": "in-distribution residual",
-    "residual_ood": "out-of-distribution residual",
-}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MINUS = "−"
-
-
-def metric_name(metric: str) -> str:
-    """What a metric is called in a sentence."""
-    return METRIC_NAMES.get(metric, metric)
 
 
 def number(value: float) -> str:
@@ -60,11 +45,6 @@ def percent(share: float, signed: bool = False) -> str:
     return f"{'+' if signed and share > 0 else ''}{text} %"
 
 
-def level(alpha: float) -> str:
-    """The confidence level that goes with alpha: 0.05 -> 95 %."""
-    return plain_percent(1 - alpha)
-
-
 def plain_percent(share: float) -> str:
     """A number that somebody chose, without padding: 0.05 -> 5 %."""
     return f"{100 * share:g} %"
@@ -86,9 +66,3 @@ def listed(names: Sequence[str], longest: int = 5) -> str:
         list(names) if len(names) <= longest else [*names[: longest - 1], f"{len(names) - longest + 1} more"]
     )
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def main_metric(table: pd.DataFrame) -> str | None:
-    """The metric that a report leads with: the in-distribution test set, else the first one measured."""
-    present = list(table["metric"].unique()) if len(table) else []
-    return next((metric for metric in METRIC_NAMES if metric in present), present[0] if present else None)

@@ -86,6 +86,8 @@ def _sentence(detail: Any, where: str) -> str:
         valid = [name.strip(" '") for name in detail["ctx"]["expected_tags"].split(",")]
         discriminator = detail["ctx"]["discriminator"].strip("'")
         return f"'{where}.{discriminator}' is {tag!r}; valid: {', '.join(valid)}.{nearest(tag, valid)}"
+    if kind == "union_tag_not_found":
+        return f"'{where}.{detail['ctx']['discriminator'].strip(chr(39))}' is missing"
     message = detail["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     return (

@@ -26,7 +26,7 @@ from ired.diagnostics.error_directions import error_direction_rows
 from ired.diagnostics.error_sizes import error_size_rows
 from ired.energy import BoundEnergy
 from ired.negatives import Positives, Proposal
-from ired.record.run_folder import DIAGNOSTICS
+from ired.record.schema import DIAGNOSTICS
 from ired.study.run_config import RunConfig
 from ired.tasks import ProblemSet
 from ired.tasks.held_out import read_split
@@ -34,7 +34,7 @@ from ired.tasks.inversion import eigenvalues, ladder
 from ired.training.engine import Engine
 from ired.training.objective import contrast_logit, contrast_loss, denoising_loss
 
-OUTPUTS = {f"{name}.csv": expected for name, expected in DIAGNOSTICS.items()}
+OUTPUTS = {f"{name}.csv": table.names for name, table in DIAGNOSTICS.items()}
 
 
 def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:

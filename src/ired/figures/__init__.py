@@ -1,9 +1,71 @@
 """Figures: tables in, pictures out. Nothing here trains, imports torch or computes a statistic.
 
-registry   every figure by name: title, tables, caption, the experiments it says something about
-output     tables -> PDF and PNG
-captions   the words under a figure, with the numbers of its own tables
-style      the visual language; labels, axes, rows, levels: what figures are built from
+Every module of this folder is one figure: its value `FIGURE` says its title, its tables, its caption, how to
+read it, and draws it. What figures are built from is in `toolkit`.
 
-Planning asks the registry for names alone, so neither it nor this package imports pandas or matplotlib.
+The names of all figures are those of the modules, so a plan of the workflow learns them without importing
+pandas or matplotlib.
 """
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ired.base.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Picture
+
+    from ired.figures.toolkit.figure import Figure
+
+FIGURES: tuple[str, ...] = tuple(
+    sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+)
+
+
+def figure(name: str) -> Figure:
+    """The figure of that name.
+
+    Raises:
+        UserError: no figure has that name.
+    """
+    if name not in FIGURES:
+        raise UserError(f"no figure is called {name!r}; there are {', '.join(FIGURES)}")
+    value: Figure = import_module(f"{__name__}.{name}").FIGURE
+    return value
+
+
+def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Picture:
+    """Draw one figure from tables by name (docs/tables.md); optional ones may be missing.
+
+    `runs`, if it is among the tables, also tells how each variant looks in all figures of the experiment.
+
+    Raises:
+        UserError: the figure is unknown or one of its tables is missing.
+    """
+    chosen = figure(name)
+    missing = [table for table in chosen.tables if table not in tables]
+    if missing:
+        raise UserError(f"figure {name} needs the table {', '.join(missing)}; make the tables first")
+    from ired.figures.toolkit.style import roster, styled
+
+    own = {t: tables[t] for t in (*chosen.tables, *chosen.optional) if t in tables}
+    with roster(tables.get("runs")):
+        return styled(chosen.draw, own)
+
+
+def caption(name: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """The caption of one figure: n, interval, test, and what a reader needs to read the marks.
+
+    Raises:
+        UserError: no figure has that name.
+    """
+    from ired.figures.toolkit.captions import facts
+
+    chosen = figure(name)
+    words = " ".join(chosen.caption.split())
+    return words.format_map(facts(tables, chosen.tables))

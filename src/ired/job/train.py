@@ -24,6 +24,7 @@ from ired.job.attempt import Job, JobTrainer, sweep
 from ired.job.events import Events, attempts
 from ired.record.provenance import snapshot
 from ired.record.publish import is_finished, publish, state_folder
+from ired.record.schema import HISTORY
 from ired.study.run_config import RunConfig, same_pack
 from ired.tasks import build_task
 from ired.tasks.held_out import read_split
@@ -120,11 +121,9 @@ def write_results(
             for step, value in trainer.snapshots.items()
             if step <= last
         }
-        history = pd.DataFrame(
-            record.history, columns=["step", "loss_denoise", "loss_contrast", "mse_validation"]
-        )
+        history = pd.DataFrame(record.history, columns=list(HISTORY.names))
         write_text(folder / "config.json", config.to_json() + "\n")
-        write_text(folder / "history.csv", history.to_csv(index=False))
+        HISTORY.write(history, folder / "history.csv")
         write_bytes(folder / "model.safetensors", save(weights))
         write_bytes(folder / "snapshots.safetensors", save(snapshots))
         write_json(folder / "provenance.json", _provenance(trainer, execution) | {"attempts": tries})

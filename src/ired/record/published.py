@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ired.base.errors import UserError
 from ired.record import schema
 
-COLUMNS = ("source", "table", "method", "split", "seed", "metric", "value", "note")
 TEN_SEEDS = "ten-seed-record"
 # The record's problem: matrices of 20 x 20. Its metric is the MSE on validation matrices, of which the note
 # gives the number.
@@ -20,20 +18,12 @@ RECORD_N = 20
 
 
 def read_published(path: Path) -> pd.DataFrame:
-    """Every published value, one a row; columns as COLUMNS.
+    """Every published value, one a row.
 
     Raises:
-        UserError: the file is missing or has other columns.
+        FileFault: the file is missing or has other columns.
     """
-    try:
-        table = pd.read_csv(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; it comes with the repository, so restore it") from None
-    if tuple(table.columns) != COLUMNS:
-        raise UserError(
-            f"{path} has the columns {', '.join(table.columns)}, not {', '.join(COLUMNS)}; restore it"
-        )
-    return table
+    return schema.PUBLISHED.read(path)
 
 
 def ten_seed_record(published: pd.DataFrame) -> pd.DataFrame:
@@ -56,4 +46,5 @@ def ten_seed_record(published: pd.DataFrame) -> pd.DataFrame:
             "test_matrices": matrices,
         }
     )
-    return known.reindex(columns=list(schema.RUNS)).reset_index(drop=True)
+    untold = {name: None for name in schema.RUNS.names if name not in known}
+    return schema.RUNS.frame(known.assign(**untold)).reset_index(drop=True)

@@ -1,63 +1,51 @@
-"""Reading JSON and CSV files that other steps wrote, refusing what is missing, cut off or malformed."""
+"""Reading what other steps wrote: a file that is missing, cut off or malformed is one clear line."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
-
-WORDS = {"sample", "split", "predictor"}  # the only columns of any table read that are not numbers
+from ired.base.errors import UserError
 
 
-class Problem(Exception):
-    """Why one file cannot be used. `kind` groups the same trouble of many files into one message."""
+class FileFault(UserError):
+    """Why one file cannot be used. `kind` groups the same trouble of many files into one message, in which
+    each file has its `brief`."""
 
     def __init__(
-        self, kind: Literal["missing", "invalid", "mismatch", "protocol"], path: Path, detail: str
+        self, kind: Literal["missing", "invalid", "mismatch", "protocol"], path: Path, detail: str = ""
     ) -> None:
-        super().__init__(f"{path}: {detail}" if detail else str(path))
         self.kind = kind
+        self.brief = f"{path}: {detail}" if detail else str(path)
+        cure = "ask Snakemake for this path to make it" if not detail else "delete it and ask for it again"
+        super().__init__(f"{self.brief}; {cure}" if detail else f"{path} is missing; {cure}")
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The file's content.
+
+    Raises:
+        FileFault: it is missing or cannot be read.
+    """
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise Problem("missing", path, "") from None
+        raise FileFault("missing", path) from None
     except OSError as error:
-        raise Problem("invalid", path, error.strerror or str(error)) from None
+        raise FileFault("invalid", path, error.strerror or str(error)) from None
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object, or a Problem."""
-    try:
-        value = json.loads(_read_bytes(path))
-    except ValueError as error:  # not UTF-8, or not JSON
-        raise Problem("invalid", path, f"not valid JSON, {error}") from None
-    if not isinstance(value, dict):
-        raise Problem("invalid", path, "not a JSON object")
-    return value
+    """A JSON object.
 
-
-def read_table(path: Path, expected: tuple[str, ...]) -> pd.DataFrame:
-    """A CSV table with at least the expected columns, all but WORDS numeric; or a Problem.
-
-    A file that was cut off ends without a newline; pandas alone would take its last line for empty cells.
+    Raises:
+        FileFault: the file is missing or holds something else.
     """
-    content = _read_bytes(path)
-    if not content.endswith(b"\n"):
-        raise Problem("invalid", path, "cut off within a line" if content else "empty")
     try:
-        table = pd.read_csv(io.BytesIO(content))
-    except (ValueError, pd.errors.ParserError) as error:
-        raise Problem("invalid", path, f"not valid CSV, {str(error).strip()}") from None
-    missing = [column for column in expected if column not in table]
-    if missing:
-        raise Problem("invalid", path, f"without the column {', '.join(missing)}")
-    for column in expected:
-        if column not in WORDS and len(table) and not pd.api.types.is_numeric_dtype(table[column]):
-            raise Problem("invalid", path, f"column {column} is not numeric")
-    return table
+        value = json.loads(read_bytes(path))
+    except ValueError as error:  # not UTF-8, or not JSON
+        raise FileFault("invalid", path, f"not valid JSON, {error}") from None
+    if not isinstance(value, dict):
+        raise FileFault("invalid", path, "not a JSON object")
+    return value

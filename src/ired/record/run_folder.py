@@ -1,6 +1,6 @@
 """Reading one run folder, `{runs}/{variant}/seed{seed}/`, and refusing what cannot be trusted.
 
-A folder holds config.json, metrics.json, history.csv, provenance.json and four diagnostic tables. A diverged
+A folder holds config.json, metrics.json, history.csv, provenance.json and the diagnostics' tables. A diverged
 run has no model to diagnose, so its diagnostic tables may be absent.
 """
 
@@ -17,14 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ired.base.hashing import arm_fingerprint
 from ired.record import schema
-from ired.record.read import Problem, read_object, read_table
+from ired.record.read import FileFault, read_object
 
-DIAGNOSTICS: dict[str, tuple[str, ...]] = {
-    "conditioning": schema.CONDITIONING,
-    "energy_profile": schema.ENERGY_PROFILE,
-    "error_directions": schema.ERROR_DIRECTIONS,
-    "error_sizes": schema.ERROR_SIZES,
-}
 Fingerprint = Callable[[dict[str, Any]], str]
 
 
@@ -85,6 +79,7 @@ class Run:
 
     variant: str
     metrics: Metrics
+    config: dict[str, Any]
     provenance: dict[str, Any]
     history: pd.DataFrame
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -94,14 +89,14 @@ def _check_history(path: Path, history: pd.DataFrame, metrics: Metrics) -> None:
     """A history that another run wrote, or that lost its tail, does not fit the metrics beside it."""
     steps = history["step"]
     if not steps.is_monotonic_increasing or not steps.is_unique:
-        raise Problem("invalid", path, "steps do not ascend")
+        raise FileFault("invalid", path, "steps do not ascend")
     if len(steps) and steps.iloc[-1] > metrics.steps:
-        raise Problem("mismatch", path, f"reaches step {steps.iloc[-1]}, metrics.json {metrics.steps}")
+        raise FileFault("mismatch", path, f"reaches step {steps.iloc[-1]}, metrics.json {metrics.steps}")
     if metrics.status == "finished" and metrics.mse_validation is not None:
         validated = history["mse_validation"].dropna()
         # Rounded when written, perhaps; another run's value is further off than that.
         if not len(validated) or not math.isclose(validated.iloc[-1], metrics.mse_validation, rel_tol=1e-3):
-            raise Problem("mismatch", path, "its last validation is not the one in metrics.json")
+            raise FileFault("mismatch", path, "its last validation is not the one in metrics.json")
 
 
 def _check_config(
@@ -118,14 +113,14 @@ def _check_config(
             found.append(("fingerprint", fingerprint_of(config)))
         except Exception as error:  # whatever a configuration of another version can set off
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise Problem("invalid", path, f"not a configuration of this version, {reason}") from None
+            raise FileFault("invalid", path, f"not a configuration of this version, {reason}") from None
     elif "fingerprint" in config:
         found.append(("fingerprint", config["fingerprint"]))
     for key, value in found:
         if value != getattr(metrics, key):
-            raise Problem("mismatch", path, f"{key} {value}, metrics.json {getattr(metrics, key)}")
+            raise FileFault("mismatch", path, f"{key} {value}, metrics.json {getattr(metrics, key)}")
     if metrics.seed != seed:
-        raise Problem("mismatch", path, f"seed {metrics.seed} in the folder of seed {seed}")
+        raise FileFault("mismatch", path, f"seed {metrics.seed} in the folder of seed {seed}")
 
 
 def read_run(
@@ -145,7 +140,7 @@ def read_run(
         fingerprint_of: computes the fingerprint of a config.json as read; None: no such check.
 
     Raises:
-        Problem: the first thing wrong with the folder.
+        FileFault: the first thing wrong with the folder.
     """
     path = folder / "metrics.json"
     try:
@@ -153,21 +148,21 @@ def read_run(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise Problem("invalid", path, f"{where}: {first['msg']}" if where else first["msg"]) from None
+        raise FileFault("invalid", path, f"{where}: {first['msg']}" if where else first["msg"]) from None
     if metrics.protocol != protocol:
-        raise Problem("protocol", path, f"protocol {metrics.protocol}")
+        raise FileFault("protocol", path, f"protocol {metrics.protocol}")
     config = read_object(folder / "config.json")
     if fingerprint is not None and arm_fingerprint(config) != fingerprint:
-        raise Problem(
+        raise FileFault(
             "mismatch", folder / "config.json", f"not the configuration of variant {variant} as it is now"
         )
     _check_config(folder / "config.json", config, metrics, seed, fingerprint_of)
-    history = read_table(folder / "history.csv", schema.HISTORY)
+    history = schema.HISTORY.read(folder / "history.csv")
     _check_history(folder / "history.csv", history, metrics)
     provenance = read_object(folder / "provenance.json")
     diagnostics = {}
-    for name, expected in DIAGNOSTICS.items():
-        table = folder / f"{name}.csv"
-        if metrics.status == "finished" or table.exists():
-            diagnostics[name] = read_table(table, expected)
-    return Run(variant, metrics, provenance, history, diagnostics)
+    for name, table in schema.DIAGNOSTICS.items():
+        path = folder / f"{name}.csv"
+        if metrics.status == "finished" or path.exists():
+            diagnostics[name] = table.read(path)
+    return Run(variant, metrics, config, provenance, history, diagnostics)

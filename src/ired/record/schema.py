@@ -1,83 +1,266 @@
-"""The columns of every table that this package writes, in order: docs/tables.md for programs (a test keeps
-them equal).
+"""Every table of a study, declared once: written, read and documented (docs/tables.md) from here.
+
+This module imports neither pandas nor torch, so that a plan of the workflow can ask it for names.
 """
 
 from __future__ import annotations
 
-RUNS: tuple[str, ...] = (
-    "experiment", "variant", "strategy", "factor", "level", "seed", "status", "diverged_at", "steps",
-    "protocol", "fingerprint", "n", "parameters", "mse_id", "mse_id_se", "mse_ood", "mse_ood_se",
-    "residual_id", "residual_ood", "mse_validation", "best_mse_validation", "best_step", "test_matrices",
-    "madds_per_step", "seconds_per_step", "train_seconds",
+from ired.record.metrics import LEVEL, METRICS
+from ired.record.table import Column, Kind, Table
+
+
+def _columns(kind: Kind, *described: str) -> tuple[Column, ...]:
+    """Columns of one kind, each written as "name" or "name: meaning"."""
+    parts = (text.partition(": ") for text in described)
+    return tuple(Column(name, kind, " ".join(meaning.split())) for name, _, meaning in parts)
+
+
+def numbers(*described: str) -> tuple[Column, ...]:
+    """Columns of numbers, each written as "name" or "name: meaning"."""
+    return _columns("number", *described)
+
+
+def integers(*described: str) -> tuple[Column, ...]:
+    """Likewise, of whole numbers."""
+    return _columns("integer", *described)
+
+
+def words(*described: str) -> tuple[Column, ...]:
+    """Likewise, of text."""
+    return _columns("word", *described)
+
+
+def flags(*described: str) -> tuple[Column, ...]:
+    """Likewise, of True or False."""
+    return _columns("flag", *described)
+
+
+EXPERIMENT, VARIANT, STRATEGY = words("experiment", "variant", "strategy")
+(SEED,) = integers("seed")
+RUN_KEYS = (VARIANT, STRATEGY, SEED)
+SWEPT = words("factor: a sweep's key; empty elsewhere", "level: this variant's value of it")
+INTERVAL = numbers("ci_low", f"ci_high: {LEVEL} t-interval over seeds")
+VERDICT = words(
+    """verdict: better, worse, equivalent, better_within_margin, worse_within_margin, undecided""", "sentence"
+)
+
+REFERENCE = Table(
+    "reference",
+    "The reference predictors on the experiment's test sets, one row each and test set.",
+    (
+        *words(
+            """predictor: zero, mean, affine, polynomial2 ... polynomial6, newton_schulz4/5/6/8 and exact,
+            where the task is inversion""",
+            "label: what figures and sentences call it; empty: not shown in figures",
+        ),
+        *flags("line: the predictor to beat, whose line every figure shows; one per test set"),
+        *integers("coefficients: how many fitted numbers it has"),
+        *words("split: id, ood"),
+        *integers("n: matrix size", "matrices"),
+        *numbers("mse", "mse_se: standard error over matrices"),
+    ),
 )  # fmt: skip
 
-SUMMARY: tuple[str, ...] = (
-    "experiment", "variant", "strategy", "factor", "level", "metric", "n", "n_diverged", "mean", "sd",
-    "ci_low", "ci_high", "bca_low", "bca_high", "evaluation_variance", "seed_variance", "affine",
-    "affine_se", "distance_to_affine", "madds_per_step", "seconds_per_step",
+RUNS = Table(
+    "runs",
+    "One row per variant and seed. A diverged run keeps its row; its metrics are empty.",
+    (
+        EXPERIMENT, VARIANT, STRATEGY,
+        *words("task: what is learned", "network: the kind of network"),
+        *flags(
+            "shared_clip: trained with this defect of the released code (U1)", "doubled_step: likewise (U2)"
+        ),
+        *SWEPT, SEED,
+        *words("status: finished, diverged"),
+        *integers("diverged_at", "steps: reached", "protocol"),
+        *words("fingerprint"),
+        *integers("n", "parameters"),
+        *numbers(
+            "mse_id", "mse_id_se: standard error over the test matrices", "mse_ood", "mse_ood_se",
+            "residual_id: mean ||A Y - I||_F", "residual_ood", "mse_validation: at the last validation",
+            "best_mse_validation",
+        ),
+        *integers("best_step", "test_matrices", "madds_per_step: counted multiply-adds of one training step"),
+        *numbers(
+            """seconds_per_step: wall time of the training over its steps: validations and checkpoints
+            included, and of a pack the time of all its seeds; the speed of a step alone is what `make
+            bench` measures""",
+            "train_seconds",
+        ),
+    ),
 )  # fmt: skip
 
-CONTRASTS: tuple[str, ...] = (
-    "experiment", "metric", "treatment", "baseline", "n_pairs", "n_dropped", "baseline_mean", "difference",
-    "ci_low", "ci_high", "relative_difference", "p_paired", "p_sign_flip", "p_wilcoxon", "p_welch",
-    "welch_ci_low", "welch_ci_high", "p_brown_forsythe", "p_holm", "hedges_g", "d_z",
-    "probability_of_improvement", "margin", "margin_relative", "p_tost", "p_tost_holm",
-    "minimum_detectable_effect", "primary", "verdict", "sentence",
+SUMMARY = Table(
+    "summary",
+    "One row per variant and metric: the mean over finished seeds.",
+    (
+        EXPERIMENT, VARIANT, STRATEGY, *SWEPT,
+        *words(f"metric: {', '.join(METRICS)}"),
+        *integers("n: finished seeds", "n_diverged"),
+        *numbers("mean", "sd: ddof 1"),
+        *INTERVAL,
+        *numbers(
+            "bca_low", "bca_high: bootstrap, for drawing",
+            "evaluation_variance: mean squared standard error over test matrices",
+            "seed_variance: between-seed variance less evaluation variance, floored at 0",
+            "line: MSE of the predictor to beat on this metric's test set (reference.csv)", "line_se",
+            "distance_to_line: mean - line", "madds_per_step", "seconds_per_step",
+        ),
+    ),
 )  # fmt: skip
 
-LEARNING_CURVES: tuple[str, ...] = (
-    "variant", "strategy", "seed", "step", "madds", "seconds", "loss_denoise", "loss_contrast",
-    "mse_validation",
+CONTRASTS = Table(
+    "contrasts",
+    "One row per pair of variants and metric: the paired difference over the seeds that both finished.",
+    (
+        EXPERIMENT, *words("metric", "treatment", "baseline"),
+        *integers("n_pairs", "n_dropped: pairs with a diverged member"),
+        *numbers(
+            "baseline_mean", "difference: treatment - baseline", "ci_low", f"ci_high: {LEVEL}, paired t",
+            "relative_difference", "p_paired", "p_sign_flip", "p_wilcoxon", "p_welch", "welch_ci_low",
+            "welch_ci_high", "p_brown_forsythe",
+            "p_holm: of p_paired over the experiment's contrasts of this metric", "hedges_g", "d_z",
+            "probability_of_improvement: P[treatment seed < baseline seed]", "margin: absolute",
+            "margin_relative", "p_tost", "p_tost_holm",
+            "minimum_detectable_effect: 80 % power, two-sided at alpha, paired",
+        ),
+        *flags("primary: the experiment's first contrast"),
+        *VERDICT,
+    ),
 )  # fmt: skip
 
-BUDGET: tuple[str, ...] = (
-    "experiment", "variant", "strategy", "n", "madds", "step", "mse_validation_mean", "ci_low", "ci_high",
-    "equal_step", "equal_step_mean", "equal_step_ci_low", "equal_step_ci_high",
+NOMINATIONS = Table(
+    "nominations",
+    """At most one row, for a sweep: the level with the lowest mean `mse_id` on the first half of the seeds,
+    judged on the others, which had no say in the choice.""",
+    (
+        EXPERIMENT, *words("metric", "factor", "level"),
+        *integers("levels: how many there were"),
+        *words("treatment: the nominee", "baseline", "tuning_seeds", "fresh_seeds"),
+        *numbers("tuning_mean: the nominee's mean on the tuning seeds, too low by luck"),
+        *integers("n_pairs: this and what follows on the fresh seeds", "n_dropped"),
+        *numbers(
+            "baseline_mean", "difference", "ci_low", "ci_high", "relative_difference", "p_paired", "margin",
+            "margin_relative", "p_tost", "minimum_detectable_effect",
+        ),
+        *words("verdict: of one test: nothing to adjust", "sentence"),
+    ),
 )  # fmt: skip
 
-NOMINATIONS: tuple[str, ...] = (
-    "experiment", "metric", "factor", "level", "levels", "treatment", "baseline", "tuning_seeds",
-    "fresh_seeds", "tuning_mean", "n_pairs", "n_dropped", "baseline_mean", "difference", "ci_low", "ci_high",
-    "relative_difference", "p_paired", "margin", "margin_relative", "p_tost", "minimum_detectable_effect",
-    "verdict", "sentence",
+BUDGET = Table(
+    "budget",
+    "One row per variant at the largest compute (multiply-adds) that every variant reached.",
+    (
+        EXPERIMENT, VARIANT, STRATEGY, *integers("n"), *numbers("madds"), *integers("step"),
+        *numbers("mse_validation_mean"), *INTERVAL,
+        *integers("equal_step: from here on the same at equal steps"),
+        *numbers("equal_step_mean", "equal_step_ci_low", "equal_step_ci_high"),
+    ),
 )  # fmt: skip
 
-# The tables a run folder brings along. Here without the three leading columns variant, strategy, seed.
-HISTORY: tuple[str, ...] = ("step", "loss_denoise", "loss_contrast", "mse_validation")
-
-CONDITIONING: tuple[str, ...] = (
-    "phase", "step", "t", "sample", "matrices", "det_positive_share",
-    "log_abs_det_q10", "log_abs_det_q50", "log_abs_det_q90", "log10_cond_q10", "log10_cond_q50",
-    "log10_cond_q90", "sigma_min_q10", "sigma_min_q50", "sigma_min_q90", "symmetry_defect_mean",
-    "eigenvalue_min_q10", "eigenvalue_min_q50", "eigenvalue_min_q90", "residual_mean",
+# The tables that a run folder brings along; an experiment's have variant, strategy and seed in front.
+HISTORY = Table(
+    "history",
+    "One row per recorded step of a run.",
+    (
+        *integers("step"),
+        *numbers("loss_denoise", "loss_contrast", "mse_validation: empty between validations"),
+    ),
+)
+LEARNING_CURVES = Table(
+    "learning_curves",
+    "The histories of all runs.",
+    (
+        *RUN_KEYS, *integers("step"), *numbers("madds: cumulative", "seconds: cumulative"),
+        *HISTORY.columns[1:],
+    ),
 )  # fmt: skip
 
-ENERGY_PROFILE: tuple[str, ...] = (
-    "phase", "step", "t", "matrices", "energy_positive", "energy_negative", "gap_mean", "gap_sd", "gap_q10",
-    "gap_q50", "gap_q90", "misranked_share", "distance", "log_density_gap", "false_negative_rate",
-    "false_negative_rate_predicted", "gradient_norm_start", "gradient_norm_end", "rejected_share",
-    "diversity_distance", "effective_rank", "saturation_share", "gradient_cosine", "gradient_norm_ratio",
+PHASE = (
+    *numbers("phase: share of the steps done, e.g. 0.1, 0.5, 1"),
+    *integers("step", "t: noise level"),
+)
+CONDITIONING = Table(
+    "conditioning",
+    """One row per run, phase, noise level and sample. Positive: the noised truth; negative: the contrastive
+    sample, both divided by sqrt(alpha_bar_t). Quantiles _q10, _q50 and _q90 are over matrices.""",
+    (
+        *PHASE, *words("sample: positive, negative"), *integers("matrices"),
+        *numbers(
+            "det_positive_share", "log_abs_det_q10", "log_abs_det_q50", "log_abs_det_q90", "log10_cond_q10",
+            "log10_cond_q50", "log10_cond_q90", "sigma_min_q10", "sigma_min_q50", "sigma_min_q90",
+            "symmetry_defect_mean", "eigenvalue_min_q10: of the symmetric part", "eigenvalue_min_q50",
+            "eigenvalue_min_q90", "residual_mean: ||A Y - I||_F",
+        ),
+    ),
+)  # fmt: skip
+ENERGY_PROFILE = Table(
+    "energy_profile",
+    """One row per run, phase and noise level. For a variant without contrast the columns about negatives are
+    empty.""",
+    (
+        *PHASE, *integers("matrices"),
+        *numbers(
+            "energy_positive", "energy_negative: means",
+            "gap_mean: gap = E(y-) - E(y+); positive = ranked correctly",
+            "gap_sd", "gap_q10", "gap_q50", "gap_q90", "misranked_share: gap < 0",
+            "distance: mean ||y- - y+||",
+            "log_density_gap: mean D = log p(y+|X) - log p(y-|X)",
+            """false_negative_rate: share with D < 0: the "negative" is the likelier sample""",
+            "false_negative_rate_predicted: mean Phi(-sqrt(mu/2))",
+            "gradient_norm_start", "gradient_norm_end: along the mining path; empty when nothing is mined",
+            "rejected_share: of descent steps", "diversity_distance: mean pairwise distance of negatives",
+            "effective_rank",
+            "saturation_share: slope of the softplus as trained below 0.01; empty for E+ - E- without one",
+            "gradient_cosine: between the parameter gradients of the denoising loss and of the energy term",
+            """gradient_norm_ratio: ||energy term|| / ||denoising||; the energy term with its weight at that
+            step, and with its filter's quantile taken within the noise level""",
+        ),
+    ),
+)  # fmt: skip
+ERROR_DIRECTIONS = Table(
+    "error_directions",
+    "One row per run, test set and direction.",
+    (
+        *words("split"), *integers("direction: 1 = smallest eigenvalue of A ... n"),
+        *numbers(
+            "error_share: share of the squared error ||(Y - X) v||² along that eigenvector, summing to 1",
+            "affine_error_share: the same for the affine predictor", "eigenvalue_median",
+        ),
+    ),
+)  # fmt: skip
+ERROR_SIZES = Table(
+    "error_sizes",
+    "One row per run, test set and quantile.",
+    (
+        *words("split"), *integers("matrices: how many were answered"),
+        *numbers(
+            "quantile: share of the test matrices, least wrong first; 0 ... 1",
+            "squared_error: that quantile of the squared error per element",
+            "affine_squared_error: the same for the affine predictor",
+            "carried_share: share of the whole squared error in the matrices up to there: the Lorenz curve",
+            "affine_carried_share",
+        ),
+    ),
 )  # fmt: skip
 
-ERROR_DIRECTIONS: tuple[str, ...] = (
-    "split", "direction", "error_share", "affine_error_share", "eigenvalue_median",
-)  # fmt: skip
-
-ERROR_SIZES: tuple[str, ...] = (
-    "split", "matrices", "quantile", "squared_error", "affine_squared_error", "carried_share",
-    "affine_carried_share",
-)  # fmt: skip
-
-RUN_KEYS: tuple[str, ...] = ("variant", "strategy", "seed")
-
-# Every metric is an error: lower is better. The split says whose affine line a metric is measured against;
-# validation matrices are drawn from the in-distribution ensemble. A residual has no reference line.
-METRIC_SPLIT: dict[str, str | None] = {
-    "mse_id": "id",
-    "mse_ood": "ood",
-    "mse_validation": "id",
-    "best_mse_validation": "id",
-    "residual_id": None,
-    "residual_ood": None,
+# By name, in the order in which `diagnose` writes them.
+DIAGNOSTICS: dict[str, Table] = {
+    table.name: table for table in (CONDITIONING, ENERGY_PROFILE, ERROR_DIRECTIONS, ERROR_SIZES)
 }
-METRICS: tuple[str, ...] = tuple(METRIC_SPLIT)
+# Every table of an experiment's folder, by name.
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        REFERENCE, RUNS, SUMMARY, CONTRASTS, NOMINATIONS, LEARNING_CURVES, BUDGET,
+        *(table.keyed(*RUN_KEYS) for table in DIAGNOSTICS.values()),
+    )
+}  # fmt: skip
+PUBLISHED = Table(
+    "published",
+    "Figures from the literature and the ten-seed record; lives in results/published/published_results.csv.",
+    (
+        *words("source", "table", "method", "split: id, ood"), *integers("seed"), *words("metric"),
+        *numbers("value"), *words("note"),
+    ),
+)  # fmt: skip

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from ired.base.files import read_json
-from ired.figures.captions import caption
-from ired.figures.output import read_table
-from ired.figures.registry import figure_spec
+from ired.figures import caption, figure
+from ired.figures.toolkit.output import read_tables
+from ired.record.schema import TABLES
 from ired.report import tables as shown
 from ired.report.render import Picture, Section, Table, render
 
@@ -22,8 +22,8 @@ NOTES = {
         of a metric; the other p-values are not, and stand beside. P(improvement): the chance that a seed of
         the treatment has a lower error than a seed of the baseline. Detectable: the smallest true difference
         that a single test of this number of pairs finds with 80 % power.""",
-    "summary": """Minus affine: distance of the mean to the error of the best a I + b A; below
-        zero is better than that line. Evaluation variance: what the finite test set alone does to one seed's
+    "summary": """Minus line: distance of the mean to the error of the predictor to beat; below zero is
+        better than that line. Evaluation variance: what the finite test set alone does to one seed's
         mean; seed variance: what is left between seeds.""",
 }
 
@@ -42,23 +42,20 @@ def build(
 ) -> Path:
     """Write the page of one scale to `out`.
 
-    `tables_dir` holds reference.csv and a folder per experiment, `figures_dir` a folder of PNGs per
-    experiment; `experiments` maps each experiment to the names of its figures, in the order of the page, and
+    `tables_dir` holds a folder per experiment, `figures_dir` a folder of PNGs per experiment;
+    `experiments` maps each experiment to the names of its figures, in the order of the page, and
     `questions` to what it asks.
 
     Raises:
         UserError: a table or a figure is missing or broken; the message names the path.
     """
-    reference = read_table(tables_dir / "reference.csv")
-    extra = {"reference": reference}
-    if published is not None:
-        extra["published"] = read_table(published)
     sections = [
         experiment_section(
-            name, tables_dir / name, figures_dir / name, figures, extra, (questions or {}).get(name, "")
+            name, tables_dir / name, figures_dir / name, figures, published, (questions or {}).get(name, "")
         )
         for name, figures in experiments.items()
     ]
+    reference = TABLES["reference"].read(tables_dir / next(iter(experiments)) / "reference.csv")
     ladder = shown.table("Closed-form predictors on the test sets", reference, shown.REFERENCE, RANKED)
     sections.append(Section("What a line through the data gives", tables=[ladder]))
     found = {name: tables_dir / name / "provenance.json" for name in experiments}
@@ -80,11 +77,11 @@ def shared_provenance(by_experiment: Mapping[str, Mapping[str, Any]]) -> dict[st
 
 
 def experiment_section(
-    name: str,
+    experiment: str,
     folder: Path,
     pictures: Path,
     figures: Sequence[str],
-    extra: Mapping[str, pd.DataFrame],
+    published: Path | None = None,
     question: str = "",
 ) -> Section:
     """One experiment: the sentences of its contrasts, its figures, its tables.
@@ -93,15 +90,12 @@ def experiment_section(
         UserError: a table or a figure is missing or broken, or a figure's name is unknown.
     """
     wanted = {"runs", "summary", "contrasts", "budget", "nominations"}
-    wanted |= {table for figure in figures for table in figure_spec(figure).tables}
-    tables = {
-        table: read_table(folder / f"{table}.csv") for table in sorted(wanted - set(extra) - {"published"})
-    }
-    tables |= extra
+    wanted |= {table for name in figures for table in figure(name).tables}
+    tables = read_tables(sorted(wanted), folder, published)
     return Section(
-        title=name.replace("_", " "),
+        title=experiment.replace("_", " "),
         sentences=sentences(tables["contrasts"]) + tables["nominations"]["sentence"].tolist(),
-        pictures=[picture(figure, pictures, tables) for figure in figures],
+        pictures=[picture(name, pictures, tables) for name in figures],
         tables=experiment_tables(tables),
         question=question,
     )
@@ -116,12 +110,10 @@ def sentences(contrasts: pd.DataFrame, most: int = 6) -> list[str]:
     return [str(sentence) for sentence in rows["sentence"].head(most)]
 
 
-def picture(figure: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -> Picture:
+def picture(name: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -> Picture:
     """A figure with its caption; its alternative text is the title and the caption's first sentence."""
-    spec, words = figure_spec(figure), caption(figure, tables)
-    return Picture(
-        figure, spec.title, folder / f"{figure}.png", words, f"{spec.title}. {words.split('. ')[0]}."
-    )
+    spec, words = figure(name), caption(name, tables)
+    return Picture(name, spec.title, folder / f"{name}.png", words, f"{spec.title}. {words.split('. ')[0]}.")
 
 
 def experiment_tables(tables: Mapping[str, pd.DataFrame]) -> list[Table]:

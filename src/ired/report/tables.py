@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ired.base.format_numbers import metric_name, number, p_value, percent, with_interval
+from ired.base.format_numbers import number, p_value, percent, with_interval
+from ired.record.metrics import METRICS
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,7 @@ def split(value: Any) -> Cell:
 
 def metric(value: Any) -> Cell:
     """A metric in short, for a column of its own would otherwise be the widest."""
-    words = metric_name(str(value)).replace("in-distribution", "ID").replace("out-of-distribution", "OOD")
-    return Cell(words.replace("test ", ""), str(value))
+    return Cell(METRICS[value].short, str(value))
 
 
 def real(value: Any) -> Cell:
@@ -127,7 +127,7 @@ SUMMARY: tuple[Column, ...] = (
     ("diverged", "n_diverged", whole), ("mean", "mean|ci_low|ci_high", mean),
     ("95 % interval", "ci_low|ci_high|mean", interval),
     ("sd", "sd", real), ("evaluation variance", "evaluation_variance", real),
-    ("seed variance", "seed_variance", real), ("minus affine", "distance_to_affine", real),
+    ("seed variance", "seed_variance", real), ("minus line", "distance_to_line", real),
     ("multiply-adds per step", "madds_per_step", real), ("seconds per step", "seconds_per_step", real),
 )  # fmt: skip
 CONTRASTS: tuple[Column, ...] = (

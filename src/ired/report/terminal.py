@@ -11,17 +11,15 @@ from rich.table import Table
 
 from ired.base.errors import UserError
 from ired.base.format_numbers import with_interval
-from ired.figures.output import read_table
+from ired.record.metrics import TEST_METRICS
+from ired.record.schema import TABLES
 from ired.sentences import headline
-
-METRICS = {"mse_id": "test MSE (id)", "mse_ood": "test MSE (ood)"}
 
 
 def opening(tables: Path, experiment: str) -> list[str]:
     """The three sentences that a report opens with."""
-    folder = tables / experiment
-    own = [read_table(folder / f"{name}.csv") for name in ("summary", "contrasts", "budget")]
-    return headline(own[0], own[1], read_table(tables / "reference.csv"), own[2])
+    names = ("summary", "contrasts", "reference", "budget")
+    return headline(*(TABLES[name].read(tables / experiment / f"{name}.csv") for name in names))
 
 
 def interval(row: pd.Series) -> str:
@@ -31,9 +29,9 @@ def interval(row: pd.Series) -> str:
 
 
 def result_table(summary: pd.DataFrame, reference: pd.DataFrame) -> Table:
-    """Variants by row with their intervals, and the affine line below."""
+    """Variants by row with their intervals, and the line to beat below."""
     table = Table(title="Mean over n seeds with 95 % t-interval; lower is better", title_justify="left")
-    for column in ("variant", "n", *METRICS.values()):
+    for column in ("variant", "n", *(f"test MSE ({split})" for split in TEST_METRICS.values())):
         table.add_column(column, justify="left" if column == "variant" else "right")
     for variant, rows in summary.groupby("variant", sort=False):
         by_metric = rows.set_index("metric")
@@ -41,10 +39,14 @@ def result_table(summary: pd.DataFrame, reference: pd.DataFrame) -> Table:
         seeds = f"{first['n']:.0f}" + (
             f" ({first['n_diverged']:.0f} diverged)" if first["n_diverged"] else ""
         )
-        table.add_row(str(variant), seeds, *(interval(by_metric.loc[[metric]].iloc[0]) for metric in METRICS))
-    affine = reference[reference["predictor"] == "affine"].set_index("split")["mse"]
+        table.add_row(
+            str(variant), seeds, *(interval(by_metric.loc[[metric]].iloc[0]) for metric in TEST_METRICS)
+        )
+    line = reference[reference["line"].astype(bool)].set_index("split")
     table.add_section()
-    table.add_row("affine line", "", f"{affine['id']:#.4g}", f"{affine['ood']:#.4g}")
+    table.add_row(
+        f"{line['label'].iloc[0]} line", "", *(f"{line['mse'][s]:#.4g}" for s in TEST_METRICS.values())
+    )
     return table
 
 
@@ -69,8 +71,8 @@ def show(results: Path, experiment: str) -> None:
     tables = results / "tables"
     console = Console(soft_wrap=True, highlight=False)
     console.print()
-    summary = read_table(tables / experiment / "summary.csv")
-    console.print(result_table(summary, read_table(tables / "reference.csv")))
+    own = [TABLES[name].read(tables / experiment / f"{name}.csv") for name in ("summary", "reference")]
+    console.print(result_table(*own))
     for sentence in opening(tables, experiment):
         console.print(f"  {sentence}")
     console.print()

@@ -1,21 +1,21 @@
 """Verdicts and sentences that cannot say more than their test does; made from table rows alone.
 
 verdicts   one contrast: its verdict, and the sentence that carries it; the nominee of a sweep
-affine     where the variants stand to the affine reference line
+line       where the variants stand to the line of the predictor to beat
 headline   equal compute, and the three sentences that open a report
 """
 
-from ired.sentences.affine import affine_sentence, affine_standing
 from ired.sentences.headline import compute_sentence, headline
+from ired.sentences.line import line_sentence, line_standing
 from ired.sentences.verdicts import VERDICTS, contrast_sentence, nomination_sentence, verdict
 
 __all__ = [
     "VERDICTS",
-    "affine_sentence",
-    "affine_standing",
     "compute_sentence",
     "contrast_sentence",
     "headline",
+    "line_sentence",
+    "line_standing",
     "nomination_sentence",
     "verdict",
 ]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from ired.base.format_numbers import count, level, listed, main_metric, number
-from ired.record.schema import METRIC_SPLIT
-from ired.sentences.affine import affine_sentence
+from ired.base.format_numbers import count, listed, number
+from ired.record.metrics import LEVEL, METRICS, main_metric
+from ired.sentences.line import line_sentence
 
 VERDICT_WORDS = {
     "better": "better",
@@ -22,10 +22,10 @@ VERDICT_WORDS = {
 }
 
 
-def compute_sentence(budget: pd.DataFrame, treatment: str, baseline: str, alpha: float = 0.05) -> str:
+def compute_sentence(budget: pd.DataFrame, treatment: str, baseline: str) -> str:
     """What equal compute says of two variants, and whether equal steps say the same.
 
-    A difference is claimed only where the two intervals are apart, which is stricter than a test at alpha and
+    A difference is claimed only where the two intervals are apart, which is stricter than a test at ALPHA and
     much stricter than a paired one: it may stay silent where the contrast of the same runs is decided.
     """
     if not budget["mse_validation_mean"].notna().any():
@@ -49,7 +49,7 @@ def compute_sentence(budget: pd.DataFrame, treatment: str, baseline: str, alpha:
         same += f"{treatment} is {steps}"
     return (
         f"At equal compute ({number(right['madds'])} multiply-adds) {readings}: {treatment} is {compute} "
-        f"({level(alpha)} intervals); {same}."
+        f"({LEVEL} intervals); {same}."
     )
 
 
@@ -69,26 +69,25 @@ def headline(
     contrasts: pd.DataFrame,
     reference: pd.DataFrame,
     budget: pd.DataFrame,
-    alpha: float = 0.05,
 ) -> list[str]:
-    """Three sentences that open a report: the primary contrast, the affine line, equal compute.
+    """Three sentences that open a report: the primary contrast, the line to beat, equal compute.
 
     All tables are those of one experiment; `reference` gives the next rung of the ladder of reference
     predictors.
     """
-    metric = main_metric(summary)
+    metric = main_metric(summary["metric"])
     primary = contrasts[(contrasts["metric"] == metric) & contrasts["primary"].astype(bool)]
     if not len(primary):
         return [
             "No comparison could be made.",
-            affine_sentence(summary, alpha),
+            line_sentence(summary, reference),
             "Nothing is compared at equal compute.",
         ]
     row = primary.iloc[0]
     return [
         _answer(row, contrasts[contrasts["metric"] == metric], summary[summary["metric"] == metric]),
-        affine_sentence(summary, alpha)[:-1] + _next_rung(summary, reference, metric) + ".",
-        compute_sentence(budget, row["treatment"], row["baseline"], alpha),
+        line_sentence(summary, reference)[:-1] + _next_rung(summary, reference, metric) + ".",
+        compute_sentence(budget, row["treatment"], row["baseline"]),
     ]
 
 
@@ -106,12 +105,20 @@ def _answer(row: pd.Series, family: pd.DataFrame, summary: pd.DataFrame) -> str:
 
 
 def _next_rung(summary: pd.DataFrame, reference: pd.DataFrame, metric: str | None) -> str:
-    """How far one more coefficient gets; nothing if `reference` does not hold it for this line."""
-    affine = set(summary.loc[summary["metric"] == metric, "affine"].dropna())
-    if len(affine) != 1 or not len(reference):
+    """How far the predictor with one more coefficient gets; nothing if `reference` has none for this line."""
+    values = set(summary.loc[summary["metric"] == metric, "line"].dropna())
+    if len(values) != 1 or metric is None or not len(reference):
         return ""
-    split = METRIC_SPLIT.get(metric or "")
-    rows = reference[reference["split"] == split]
-    sizes = rows.loc[(rows["predictor"] == "affine") & (rows["mse"] == affine.pop()), "n"]
-    quadratic = rows.loc[(rows["predictor"] == "polynomial2") & rows["n"].isin(sizes), "mse"]
-    return f"; a third coefficient would reach {number(quadratic.iloc[0])}" if len(quadratic) else ""
+    rows = reference[reference["split"] == METRICS[metric].split]
+    line = rows[rows["line"].astype(bool) & (rows["mse"] == values.pop())]
+    if not len(line):
+        return ""
+    wanted = int(line["coefficients"].iloc[0]) + 1
+    above = rows[(rows["n"] == line["n"].iloc[0]) & (rows["coefficients"] == wanted)]
+    if not len(above):
+        return ""
+    name = ORDINALS.get(wanted, f"{wanted}th")
+    return f"; a {name} coefficient would reach {number(above['mse'].iloc[0])}"
+
+
+ORDINALS = {1: "first", 2: "second", 3: "third"}

@@ -1,7 +1,7 @@
 """Verdicts and the sentences that carry them. Neither can say more than its test does.
 
-  better, worse      the Holm-adjusted p of the paired difference is below alpha
-  equivalent         the Holm-adjusted p of the equivalence test (TOST) at the margin is below alpha
+  better, worse      the Holm-adjusted p of the paired difference is below ALPHA
+  equivalent         the Holm-adjusted p of the equivalence test (TOST) at the margin is below ALPHA
   ..._within_margin  both: a certain difference that is too small to matter
   undecided          neither: the sentence gives the smallest difference that this many seeds would have shown
 
@@ -16,27 +16,26 @@ from typing import Any
 
 from ired.base.format_numbers import (
     count,
-    level,
     listed,
-    metric_name,
     number,
     p_value,
     percent,
     plain_percent,
 )
+from ired.record.metrics import ALPHA, LEVEL, metric_name
 
 VERDICTS = ("better", "worse", "equivalent", "better_within_margin", "worse_within_margin", "undecided")
 
 
-def verdict(difference: float, p_holm: float, p_tost_holm: float, alpha: float = 0.05) -> str:
+def verdict(difference: float, p_holm: float, p_tost_holm: float) -> str:
     """One of VERDICTS. A p-value that is NaN (one seed, no spread) decides nothing."""
-    differs, within = p_holm < alpha, p_tost_holm < alpha
+    differs, within = p_holm < ALPHA, p_tost_holm < ALPHA
     if differs:
         return ("better" if difference < 0 else "worse") + ("_within_margin" if within else "")
     return "equivalent" if within else "undecided"
 
 
-def contrast_sentence(row: Mapping[str, Any], alpha: float = 0.05, adjusted: bool = True) -> str:
+def contrast_sentence(row: Mapping[str, Any], adjusted: bool = True) -> str:
     """The sentence of one row of contrasts.csv, whose `verdict` and the columns it rests on are filled in.
 
     `adjusted`: whether the row is one of a family, so that its p-value is said to be adjusted.
@@ -47,7 +46,7 @@ def contrast_sentence(row: Mapping[str, Any], alpha: float = 0.05, adjusted: boo
         return f"Undecided: no seed finished in both {treatment} and {baseline}{_dropped(row)}."
     ends = f"{count(pairs, 'pair')} of seeds{_dropped(row)}"
     margin = f"the margin of ±{plain_percent(row['margin_relative'])}"
-    change = f"{percent(row['relative_difference'], signed=True)}{_interval(row, alpha)}"
+    change = f"{percent(row['relative_difference'], signed=True)}{_interval(row)}"
     means = f"{number(row['baseline_mean'] + difference)} against {number(row['baseline_mean'])}, {change}"
     holm, tost = p_value(row["p_holm"]), p_value(row["p_tost_holm"])
     holm = f"Holm-adjusted {holm}" if adjusted else holm
@@ -75,7 +74,7 @@ def contrast_sentence(row: Mapping[str, Any], alpha: float = 0.05, adjusted: boo
     )
 
 
-def nomination_sentence(row: Mapping[str, Any], alpha: float = 0.05) -> str:
+def nomination_sentence(row: Mapping[str, Any]) -> str:
     """The sentence of a sweep's nominee: how it was chosen, and its one contrast on fresh seeds."""
     value = row["level"]
     chosen = f"{value:g}" if isinstance(value, float) else value  # 2, not 2.0, where others have no level
@@ -84,7 +83,7 @@ def nomination_sentence(row: Mapping[str, Any], alpha: float = 0.05) -> str:
         f"Of {count(int(row['levels']), 'level')}, {row['factor']} = {chosen} had the lowest "
         f"{metric_name(row['metric'])} on {_seeds(tuning)} ({number(row['tuning_mean'])}); "
         f"judged on {_seeds(fresh)}, which had no say in that: "
-        f"{contrast_sentence(row, alpha, adjusted=False)}"
+        f"{contrast_sentence(row, adjusted=False)}"
     )
 
 
@@ -105,12 +104,12 @@ def _undecided(row: Mapping[str, Any], change: str, ends: str) -> str:
     return f"{change}; {ends} would show a true difference of {smallest} or more {power}."
 
 
-def _interval(row: Mapping[str, Any], alpha: float) -> str:
+def _interval(row: Mapping[str, Any]) -> str:
     """The interval of the difference as percent of the baseline's mean; nothing where there is none."""
     if not (math.isfinite(row["ci_low"]) and row["baseline_mean"]):
         return ""
     low, high = sorted((row["ci_low"] / row["baseline_mean"], row["ci_high"] / row["baseline_mean"]))
-    return f" ({level(alpha)} interval {percent(low, signed=True)} to {percent(high, signed=True)})"
+    return f" ({LEVEL} interval {percent(low, signed=True)} to {percent(high, signed=True)})"
 
 
 def _dropped(row: Mapping[str, Any]) -> str:

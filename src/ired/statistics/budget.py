@@ -36,7 +36,7 @@ def _common(curves: dict[str, list[pd.DataFrame]], axis: str) -> float:
     return min(ends, default=math.nan)
 
 
-def equal_compute(learning_curves: pd.DataFrame, runs: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
+def equal_compute(learning_curves: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """budget.csv: mean validation MSE of each variant at equal compute and at equal steps, with t-intervals
     over seeds.
 
@@ -49,7 +49,6 @@ def equal_compute(learning_curves: pd.DataFrame, runs: pd.DataFrame, alpha: floa
     Args:
         learning_curves: rows of learning_curves.csv of one experiment; steps in ascending order per run.
         runs: rows of runs.csv of the same experiment; gives status, cost per step and the order of variants.
-        alpha: one minus the confidence level.
     """
     finished = runs.loc[runs["status"] == "finished", ["variant", "seed"]]
     validated = learning_curves[learning_curves["mse_validation"].notna()]
@@ -63,24 +62,27 @@ def equal_compute(learning_curves: pd.DataFrame, runs: pd.DataFrame, alpha: floa
     for variant, group in curves.items():
         first = first_rows[variant]
         at_compute, at_steps = _values(group, "madds", madds), _values(group, "step", steps)
-        compute_interval, step_interval = t_interval(at_compute, alpha), t_interval(at_steps, alpha)
+        compute_interval, step_interval = t_interval(at_compute), t_interval(at_steps)
         rows.append(
             {
-                "experiment": first.get("experiment"),
+                "experiment": first["experiment"],
                 "variant": variant,
-                "strategy": first.get("strategy"),
+                "strategy": first["strategy"],
                 "n": at_compute.size,
                 "madds": madds,
-                "step": madds / float(first["madds_per_step"]) if group else math.nan,
+                "step": _whole(madds / float(first["madds_per_step"])) if group else None,
                 "mse_validation_mean": mean(at_compute),
                 "ci_low": compute_interval.low,
                 "ci_high": compute_interval.high,
-                "equal_step": steps,
+                "equal_step": _whole(steps),
                 "equal_step_mean": mean(at_steps),
                 "equal_step_ci_low": step_interval.low,
                 "equal_step_ci_high": step_interval.high,
             }
         )
-    table = pd.DataFrame(rows, columns=list(schema.BUDGET))
-    table["step"] = np.floor(table["step"].astype(float) + 1e-9)  # 3 steps, not 2.9999999
-    return table
+    return schema.BUDGET.frame(rows)
+
+
+def _whole(steps: float) -> int | None:
+    """Full steps, and 3 where rounding says 2.9999999; None for NaN."""
+    return None if math.isnan(steps) else math.floor(steps + 1e-9)

@@ -16,15 +16,13 @@ from ired.statistics.samples import Values, mean
 from ired.statistics.summary import by_variant, finite, measured_metrics
 
 
-def deciding_numbers(
-    treatment: Values, baseline: Values, margin_relative: float, alpha: float
-) -> dict[str, float]:
+def deciding_numbers(treatment: Values, baseline: Values, margin_relative: float) -> dict[str, float]:
     """What a verdict rests on: paired difference, its test, and the equivalence test. Values of shape
     (pairs,).
     """
     baseline_mean = mean(baseline)
     margin = margin_relative * abs(baseline_mean)
-    test = pairs.paired_test(treatment, baseline, alpha)
+    test = pairs.paired_test(treatment, baseline)
     difference = mean(treatment - baseline)
     return {
         "n_pairs": treatment.size,
@@ -37,17 +35,21 @@ def deciding_numbers(
         "margin": margin,
         "margin_relative": margin_relative,
         "p_tost": pairs.tost_paired(treatment, baseline, margin),
-        "minimum_detectable_effect": pairs.minimum_detectable_effect(treatment, baseline, alpha),
+        "minimum_detectable_effect": pairs.minimum_detectable_effect(treatment, baseline),
     }
 
 
-def accompanying_numbers(
-    paired: tuple[Values, Values], groups: tuple[Values, Values], alpha: float
-) -> dict[str, float]:
+ACCOMPANYING = (
+    "p_sign_flip", "p_wilcoxon", "p_welch", "welch_ci_low", "welch_ci_high", "p_brown_forsythe", "hedges_g",
+    "d_z", "probability_of_improvement",
+)  # fmt: skip
+
+
+def accompanying_numbers(paired: tuple[Values, Values], groups: tuple[Values, Values]) -> dict[str, float]:
     """What is shown beside and decides nothing: `paired` holds the pairs, `groups` every finished seed of
     both arms.
     """
-    welch = pairs.welch_test(*groups, alpha)
+    welch = pairs.welch_test(*groups)
     hedges_g, improvement = pairs.effect_sizes(*groups)
     return {
         "p_sign_flip": pairs.sign_flip_test(*paired),
@@ -66,7 +68,6 @@ def contrast(
     runs: pd.DataFrame,
     comparisons: Sequence[tuple[str, str]],
     margin: float = 0.05,
-    alpha: float = 0.05,
     metrics: Sequence[str] | None = None,
     accompany: bool = True,
 ) -> pd.DataFrame:
@@ -76,7 +77,6 @@ def contrast(
         runs: rows of runs.csv of one experiment.
         comparisons: (treatment, baseline) names of variants; the first is the primary contrast.
         margin: of practical equivalence, as a share of the baseline's mean (0.05 = 5 %).
-        alpha: family-wise error rate over the comparisons of one metric, and one minus the confidence level.
         metrics: columns of `runs`; every measured one if None.
         accompany: compute also the columns that decide nothing (False saves time in simulations).
 
@@ -89,26 +89,24 @@ def contrast(
     if unknown:
         raise ValueError(f"comparison of unknown variant {', '.join(sorted(unknown))}")
     by_seed = {name: group.set_index("seed")[tabulated].astype("float64") for name, group in groups.items()}
-    compared = [_pair(by_seed, comparison, margin, alpha, accompany) for comparison in comparisons]
+    compared = [_pair(by_seed, comparison, margin, accompany) for comparison in comparisons]
     rows: list[dict[str, Any]] = []
     for family in zip(*compared, strict=True):  # the rows of one metric
         adjusted = pairs.holm([row["p_paired"] for row in family])
         equivalent = pairs.holm([row["p_tost"] for row in family])
         for index, row in enumerate(family):
             row |= {"primary": index == 0, "p_holm": adjusted[index], "p_tost_holm": equivalent[index]}
-            row["verdict"] = sentences.verdict(row["difference"], row["p_holm"], row["p_tost_holm"], alpha)
-            row["sentence"] = sentences.contrast_sentence(row, alpha)
+            row["verdict"] = sentences.verdict(row["difference"], row["p_holm"], row["p_tost_holm"])
+            row["sentence"] = sentences.contrast_sentence(row)
             rows.append(row)
-    table = pd.DataFrame(rows, columns=list(schema.CONTRASTS))
-    table["experiment"] = runs["experiment"].iloc[0] if "experiment" in runs else None
-    return table
+    experiment = runs["experiment"].iloc[0] if len(runs) else None
+    return schema.CONTRASTS.frame([{"experiment": experiment, **row} for row in rows])
 
 
 def _pair(
     by_seed: dict[str, pd.DataFrame],
     comparison: tuple[str, str],
     margin: float,
-    alpha: float,
     accompany: bool,
 ) -> list[dict[str, Any]]:
     """One comparison: a row per metric, but for what needs the whole family.
@@ -129,9 +127,11 @@ def _pair(
             "treatment": treatment,
             "baseline": baseline,
             "n_dropped": int((~kept).sum()),
-            **deciding_numbers(*paired, margin, alpha),
+            **deciding_numbers(*paired, margin),
         }
         if accompany:
-            row |= accompanying_numbers(paired, (finite(left_all[index]), finite(right_all[index])), alpha)
+            row |= accompanying_numbers(paired, (finite(left_all[index]), finite(right_all[index])))
+        else:
+            row |= dict.fromkeys(ACCOMPANYING, math.nan)
         rows.append(row)
     return rows

@@ -14,15 +14,16 @@ import numpy as np
 import pandas as pd
 
 from ired.record import schema
+from ired.record.metrics import METRICS
 from ired.sentences import nomination_sentence
 from ired.statistics.contrasts import contrast
 from ired.statistics.summary import by_variant
 
-METRIC = schema.METRICS[0]
+METRIC = next(iter(METRICS))
 
 
 def nominate(
-    runs: pd.DataFrame, comparisons: Sequence[tuple[str, str]], margin: float = 0.05, alpha: float = 0.05
+    runs: pd.DataFrame, comparisons: Sequence[tuple[str, str]], margin: float = 0.05
 ) -> pd.DataFrame:
     """nominations.csv: at most one row. Empty unless levels of a factor are compared with a baseline.
 
@@ -33,9 +34,9 @@ def nominate(
     Args:
         runs: rows of runs.csv of one experiment; those with a `level` are the sweep.
         comparisons: (treatment, baseline) names of variants, as of `contrast`.
-        margin, alpha: as of `contrast`.
+        margin: as of `contrast`.
     """
-    empty = pd.DataFrame(columns=list(schema.NOMINATIONS))
+    empty = schema.NOMINATIONS.frame([])
     levels = runs.dropna(subset=["level"]).drop_duplicates("variant").set_index("variant")
     baselines = dict(comparisons)
     candidates = [str(name) for name in levels.index if str(name) in baselines]
@@ -55,7 +56,7 @@ def nominate(
     judged = runs[runs["seed"].isin(fresh) & runs["variant"].isin(pair)]
     if judged["variant"].nunique() < 2:
         return empty
-    found = contrast(judged, [pair], margin, alpha, [METRIC], accompany=False).iloc[0]
+    found = contrast(judged, [pair], margin, [METRIC], accompany=False).iloc[0]
     row: dict[str, Any] = {
         **{str(name): value for name, value in found.items()},
         "factor": levels.loc[nominee, "factor"],
@@ -65,8 +66,8 @@ def nominate(
         "fresh_seeds": " ".join(map(str, fresh)),
         "tuning_mean": means[nominee],
     }
-    row["sentence"] = nomination_sentence(row, alpha)
-    return pd.DataFrame([row], columns=list(schema.NOMINATIONS))
+    row["sentence"] = nomination_sentence(row)
+    return schema.NOMINATIONS.frame([{name: row[name] for name in schema.NOMINATIONS.names}])
 
 
 def _mean_on(group: pd.DataFrame, seeds: list[int]) -> float:

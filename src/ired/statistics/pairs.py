@@ -20,6 +20,7 @@ from statsmodels.stats.meta_analysis import effectsize_smd
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
+from ired.record.metrics import ALPHA
 from ired.statistics.samples import UNKNOWN, Interval, Values, is_constant, mean, sd, t_interval
 
 # All 2^n sign patterns are tried up to n = 13; beyond, as many random ones: p is then known to about 0.005.
@@ -49,7 +50,7 @@ def identical(treatment: Values, baseline: Values) -> bool:
     return treatment.size > 1 and is_constant(np.append(treatment - baseline, 0.0), scale)
 
 
-def paired_test(treatment: Values, baseline: Values, alpha: float = 0.05) -> Outcome:
+def paired_test(treatment: Values, baseline: Values) -> Outcome:
     """Paired t-test, two-sided, with its interval of the mean difference.
 
     p is NaN for fewer than two pairs, and where a non-zero difference does not vary at all (t would be
@@ -57,11 +58,11 @@ def paired_test(treatment: Values, baseline: Values, alpha: float = 0.05) -> Out
     """
     difference = treatment - baseline
     if identical(treatment, baseline):
-        return Outcome(1.0, t_interval(difference, alpha))
+        return Outcome(1.0, t_interval(difference))
     if difference.size < 2 or no_spread(treatment, baseline):
-        return Outcome(math.nan, t_interval(difference, alpha))
+        return Outcome(math.nan, t_interval(difference))
     result = stats.ttest_1samp(difference, 0.0)
-    interval = result.confidence_interval(1 - alpha)
+    interval = result.confidence_interval(1 - ALPHA)
     return Outcome(float(result.pvalue), Interval(float(interval.low), float(interval.high)))
 
 
@@ -98,7 +99,7 @@ def _detectable_d(pairs: int, alpha: float, power: float) -> float:
 
 
 def minimum_detectable_effect(
-    treatment: Values, baseline: Values, alpha: float = 0.05, power: float = 0.8
+    treatment: Values, baseline: Values, alpha: float = ALPHA, power: float = 0.8
 ) -> float:
     """The true mean difference that this many pairs would detect with `power`, in the units of the values.
 
@@ -157,14 +158,14 @@ def _untestable(treatment: Values, baseline: Values) -> bool:
     )
 
 
-def welch_test(treatment: Values, baseline: Values, alpha: float = 0.05) -> Outcome:
+def welch_test(treatment: Values, baseline: Values) -> Outcome:
     """Welch's t-test of two unpaired groups, two-sided, with its interval. NaN where `_untestable`."""
     if _untestable(treatment, baseline):
         return Outcome(math.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # one group without variance is no trouble to Welch
         result = stats.ttest_ind(treatment, baseline, equal_var=False)
-        interval = result.confidence_interval(1 - alpha)
+        interval = result.confidence_interval(1 - ALPHA)
     return Outcome(float(result.pvalue), Interval(float(interval.low), float(interval.high)))
 
 

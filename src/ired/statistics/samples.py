@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from ired.record.metrics import ALPHA
+
 Values = NDArray[np.float64]
 
 # A spread below a few units in the last place is what subtraction leaves over, not a spread between seeds.
@@ -41,8 +43,8 @@ def sd(values: Values) -> float:
     return float(values.std(ddof=1)) if values.size > 1 else math.nan
 
 
-def t_interval(values: Values, alpha: float = 0.05) -> Interval:
-    """Student's interval of the mean at level 1 - alpha; NaN for fewer than two values.
+def t_interval(values: Values) -> Interval:
+    """Student's interval of the mean at level 1 - ALPHA; NaN for fewer than two values.
 
     Without any variance it is the single point mean to mean, as the formula has it.
     """
@@ -50,11 +52,11 @@ def t_interval(values: Values, alpha: float = 0.05) -> Interval:
         return UNKNOWN
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # equal values: p is undefined, the interval is not
-        interval = stats.ttest_1samp(values, 0.0).confidence_interval(1 - alpha)
+        interval = stats.ttest_1samp(values, 0.0).confidence_interval(1 - ALPHA)
     return Interval(float(interval.low), float(interval.high))
 
 
-def bca_interval(values: Values, alpha: float = 0.05, resamples: int = 1999, seed: int = 0) -> Interval:
+def bca_interval(values: Values, resamples: int = 1999, seed: int = 0) -> Interval:
     """Bias-corrected and accelerated bootstrap interval of the mean (Efron 1987), for drawing only.
 
     At ten seeds it covers less than it says, so nothing is decided by it. The generator is seeded anew for
@@ -69,7 +71,7 @@ def bca_interval(values: Values, alpha: float = 0.05, resamples: int = 1999, see
             (values,),
             np.mean,
             n_resamples=resamples,
-            confidence_level=1 - alpha,
+            confidence_level=1 - ALPHA,
             method="BCa",
             rng=np.random.default_rng(seed),
         ).confidence_interval

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ired.record import schema
+from ired.record.metrics import METRICS
 from ired.statistics.samples import Values, bca_interval, mean, sd, t_interval, variance_split
 
 
@@ -20,7 +21,7 @@ def measured_metrics(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -
     """
     if metrics is not None:
         return list(metrics)
-    known = [metric for metric in schema.METRICS if metric in runs]
+    known = [metric for metric in METRICS if metric in runs]
     return [metric for metric in known if runs[metric].notna().any()] or known
 
 
@@ -47,32 +48,31 @@ def finite(values: Values) -> Values:
     return values[np.isfinite(values)]
 
 
-def affine_line(reference: pd.DataFrame, metric: str, n: float) -> tuple[float, float]:
-    """(MSE, standard error) of the affine predictor for a metric and matrix size n; NaN where there is no
-    such row.
+def line_to_beat(reference: pd.DataFrame, metric: str, n: float) -> tuple[float, float]:
+    """(MSE, standard error) of the predictor to beat for a metric and matrix size n; NaN where there is
+    none.
     """
-    split = schema.METRIC_SPLIT.get(metric)
+    split = METRICS[metric].split if metric in METRICS else None
     if split is None or not len(reference):
         return math.nan, math.nan
-    rows = reference[
-        (reference["predictor"] == "affine") & (reference["split"] == split) & (reference["n"] == n)
-    ]
+    line = reference["line"].astype(bool) & (reference["split"] == split) & (reference["n"] == n)
+    rows = reference[line]
     if not len(rows):
         return math.nan, math.nan
     return float(rows["mse"].iloc[0]), float(rows["mse_se"].iloc[0])
 
 
-def _summary_row(group: pd.DataFrame, metric: str, reference: pd.DataFrame, alpha: float) -> dict[str, Any]:
+def _summary_row(group: pd.DataFrame, metric: str, reference: pd.DataFrame) -> dict[str, Any]:
     first = group.iloc[0]
     measured = group[np.isfinite(group[metric].to_numpy(dtype=np.float64))]
     values = measured[metric].to_numpy(dtype=np.float64)
     errors = f"{metric}_se"
     known = measured[errors].to_numpy(dtype=np.float64) if errors in measured else np.empty(0)
     evaluation, between = variance_split(values, known)
-    interval, bootstrap = t_interval(values, alpha), bca_interval(values, alpha)
-    affine, affine_se = affine_line(reference, metric, first.get("n", math.nan))
+    interval, bootstrap = t_interval(values), bca_interval(values)
+    line, line_se = line_to_beat(reference, metric, first["n"])
     return {
-        **{key: first.get(key) for key in ("experiment", "variant", "strategy", "factor", "level")},
+        **{key: first[key] for key in ("experiment", "variant", "strategy", "factor", "level")},
         "metric": metric,
         "n": values.size,
         "n_diverged": int((group["status"] == "diverged").sum()),
@@ -84,9 +84,9 @@ def _summary_row(group: pd.DataFrame, metric: str, reference: pd.DataFrame, alph
         "bca_high": bootstrap.high,
         "evaluation_variance": evaluation,
         "seed_variance": between,
-        "affine": affine,
-        "affine_se": affine_se,
-        "distance_to_affine": mean(values) - affine,
+        "line": line,
+        "line_se": line_se,
+        "distance_to_line": mean(values) - line,
         "madds_per_step": _mean_of(group, "madds_per_step"),
         "seconds_per_step": _mean_of(group, "seconds_per_step"),
     }
@@ -100,23 +100,19 @@ def summarise(
     runs: pd.DataFrame,
     reference: pd.DataFrame,
     metrics: Sequence[str] | None = None,
-    alpha: float = 0.05,
 ) -> pd.DataFrame:
     """summary.csv: per variant and metric the mean over finished seeds with its spread, intervals and
     reference line.
 
     Args:
         runs: rows of runs.csv of one experiment.
-        reference: rows of reference.csv; may be empty (no affine line then).
+        reference: rows of reference.csv; may be empty (no line then).
         metrics: columns of `runs`; every measured one if None.
-        alpha: one minus the confidence level.
 
     Raises:
         ValueError: a variant has two runs of one seed.
     """
     tabulated = measured_metrics(runs, metrics)
     groups = by_variant(runs, tabulated)
-    rows = [
-        _summary_row(group, metric, reference, alpha) for metric in tabulated for group in groups.values()
-    ]
-    return pd.DataFrame(rows, columns=list(schema.SUMMARY))
+    rows = [_summary_row(group, metric, reference) for metric in tabulated for group in groups.values()]
+    return schema.SUMMARY.frame(rows)

@@ -33,14 +33,9 @@ def check_references(resolved: ResolvedStudy) -> None:
 
 
 def check_variants(resolved: ResolvedStudy) -> None:
-    """What figures call a variant does not change with the scale, and a scale has one ensemble."""
+    """A scale has one ensemble."""
     study, origin = resolved.study, resolved.origin
     for variant in resolved.variants:
-        if len({resolved.arm(variant, False, scale) for scale in study.scales}) > 1:
-            raise UserError(
-                f"{origin}: a scale may not change the strategy, the contrast's loss or the defects "
-                f"of variant '{variant}'; give it a variant of its own"
-            )
         for scale in study.scales:
             run = resolved.run_config(scale, variant, 0)
             baseline = resolved.run_config(scale, study.comparison.baseline, 0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from ired.base.errors import UserError
 from ired.base.settings import nearest, validated
-from ired.figures.design import Arm, Design
-from ired.figures.registry import FIGURES, figures_of
 from ired.study.checks import check_comparisons, check_references, check_variants
 from ired.study.run_config import RunConfig, merged, with_value
 from ired.study.schema import Experiment, Scale, Settings, Study, Sweep
@@ -26,18 +25,21 @@ class Member:
 
 
 class ResolvedStudy:
-    """A validated study and the runs it stands for.
+    """A validated study and the runs it stands for. `figures`: the names that an experiment may list; None:
+    any.
 
     Raises:
         UserError: at construction, for anything wrong in any scale, variant or experiment; before any job.
     """
 
-    def __init__(self, values: Settings, origin: str = "config.yaml") -> None:
+    def __init__(
+        self, values: Settings, origin: str = "config.yaml", figures: Collection[str] | None = None
+    ) -> None:
         self.study: Study = validated(Study, values, origin)
         self.origin = origin
         for experiment in self.study.experiments.values():
-            for name in experiment.figures or ():
-                self.check_name("figure", name, FIGURES)
+            for name in experiment.figures if figures is not None else ():
+                self.check_name("figure", name, figures)
         self.check_name("scale", self.study.scale, self.study.scales)
         self._sweep_variants = self._swept()
         check_references(self)
@@ -99,29 +101,7 @@ class ResolvedStudy:
     def figures(self, experiment: str) -> list[str]:
         """The names of an experiment's figures, in the order of a report; the same at every scale."""
         self.check_name("experiment", experiment, self.study.experiments)
-        chosen = self.study.experiments[experiment].figures
-        return figures_of(self.design(experiment)) if chosen is None else chosen
-
-    def design(self, experiment: str) -> Design:
-        """What an experiment compares, under the names of its configuration."""
-        settings = self.study.experiments[experiment]
-        levels = list(self._expand(settings))
-        arms = [self.arm(name, name in levels) for name in dict.fromkeys([*settings.variants, *levels])]
-        contrasts = [(treatment, baseline) for treatment, baseline in settings.comparisons]
-        baseline, variants = self.study.comparison.baseline, [arm.variant for arm in arms]
-        return Design(tuple(arms), tuple(contrasts or _against(baseline, variants)))
-
-    def arm(self, variant: str, level: bool, scale: str | None = None) -> Arm:
-        """A variant as figures see it; nothing in it depends on the scale."""
-        run = self.run_config(scale or self.study.scale, variant, 0)
-        compat = run.release_compat
-        return Arm(
-            variant=variant,
-            strategy=run.negatives.strategy,
-            loss=run.contrast.loss if run.contrast else None,
-            defects=(compat.shared_clip, compat.doubled_step),
-            level=level,
-        )
+        return self.study.experiments[experiment].figures
 
     def seeds(self, scale: str, experiment: str) -> list[int]:
         """The seeds of an experiment at a scale."""

@@ -23,14 +23,13 @@ class Sweep(Strict):
 
 class Experiment(Strict):
     """Runs that are compared. `comparisons`: pairs [treatment, baseline], the first one primary; without
-    them, all against the baseline. `figures`: which and in what order; without them, all that have something
-    to show for these variants."""
+    them, all against the baseline. `figures`: which, in the order of a report."""
 
     title: str
     variants: list[str] = []
     sweep: Sweep | None = None
     comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
-    figures: list[str] | None = None
+    figures: list[str]
 
 
 class Scale(Strict):

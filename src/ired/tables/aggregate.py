@@ -10,14 +10,14 @@ from typing import Any
 import pandas as pd
 
 from ired.base.errors import UserError
-from ired.base.files import write_json, write_text
+from ired.base.files import write_json
 from ired.base.format_numbers import listed
-from ired.record.read import Problem, read_table
+from ired.record import schema
+from ired.record.read import FileFault
 from ired.record.run_folder import Fingerprint, Run, read_run
 from ired.tables.specification import ExperimentSpec, VariantSpec
 from ired.tables.tabulate import tabulate
 
-REFERENCE = ("predictor", "coefficients", "split", "n", "matrices", "mse", "mse_se")
 SHOWN = 3  # files named in an error: enough to find the trouble, few enough for one line
 CURES = {
     "missing": "train these runs first, or take their seeds out of the experiment",
@@ -38,7 +38,7 @@ def aggregate(
 
     Args:
         runs_dir: holds `{variant}/seed{seed}/`.
-        reference_csv: the reference predictors of the scale.
+        reference_csv: the reference predictors of the scale, which become one of the tables.
         experiment: which runs, and which comparisons.
         out_dir: made if absent. Equal runs give equal bytes.
         fingerprint_of: computes the fingerprint of a config.json, to be set against the one in metrics.json.
@@ -50,10 +50,10 @@ def aggregate(
         UserError: a file is missing, cut off, of another protocol, or does not fit the files beside it.
     """
     runs = read_runs(runs_dir, experiment, fingerprint_of)
-    reference = _read_reference(reference_csv)
+    reference = schema.REFERENCE.read(reference_csv)
     tables = tabulate(runs, reference, experiment)
     for name, table in tables.items():
-        write_text(out_dir / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        schema.TABLES[name].write(table, out_dir / f"{name}.csv")
     write_json(out_dir / "provenance.json", provenance(runs, experiment))
     return tables
 
@@ -67,7 +67,7 @@ def read_runs(
         UserError: names the files in trouble (all are looked at first, so the cure is complete) and the cure.
     """
     runs: list[tuple[VariantSpec, Run]] = []
-    problems: list[Problem] = []
+    faults: list[FileFault] = []
     for variant, seed in experiment.runs():
         folder = runs_dir / variant.variant / f"seed{seed}"
         try:
@@ -75,10 +75,10 @@ def read_runs(
                 folder, variant.variant, seed, experiment.protocol, variant.fingerprint, fingerprint_of
             )
             runs.append((variant, run))
-        except Problem as problem:
-            problems.append(problem)
-    if problems:
-        raise _user_error(problems, experiment)
+        except FileFault as fault:
+            faults.append(fault)
+    if faults:
+        raise _user_error(faults, experiment)
     _refuse_mixed_devices(runs, experiment)
     return runs
 
@@ -98,10 +98,10 @@ def _refuse_mixed_devices(runs: list[tuple[VariantSpec, Run]], experiment: Exper
         )
 
 
-def _user_error(problems: list[Problem], experiment: ExperimentSpec) -> UserError:
+def _user_error(faults: list[FileFault], experiment: ExperimentSpec) -> UserError:
     """One line about the most basic kind of trouble: the others may be gone once it is."""
-    kind = next(kind for kind in CURES if any(problem.kind == kind for problem in problems))
-    alike = [str(problem) for problem in problems if problem.kind == kind]
+    kind = next(kind for kind in CURES if any(fault.kind == kind for fault in faults))
+    alike = [fault.brief for fault in faults if fault.kind == kind]
     more = f" and {len(alike) - SHOWN} more" if len(alike) > SHOWN else ""
     subject = {
         "missing": "files are missing",
@@ -111,14 +111,6 @@ def _user_error(problems: list[Problem], experiment: ExperimentSpec) -> UserErro
     }[kind]
     files = "; ".join(alike[:SHOWN])
     return UserError(f"experiment {experiment.name}: {subject}: {files}{more}; {CURES[kind]}")
-
-
-def _read_reference(path: Path) -> pd.DataFrame:
-    try:
-        return read_table(path, REFERENCE)
-    except Problem as problem:
-        detail = "is missing" if problem.kind == "missing" else "cannot be used"
-        raise UserError(f"{problem} {detail}; make the reference predictors of this scale again") from None
 
 
 def provenance(runs: list[tuple[VariantSpec, Run]], experiment: ExperimentSpec) -> dict[str, Any]:

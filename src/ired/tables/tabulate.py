@@ -9,11 +9,10 @@ from typing import Any
 import pandas as pd
 
 from ired.record import schema
-from ired.record.run_folder import DIAGNOSTICS, Run
+from ired.record.run_folder import Run
+from ired.record.table import Table
 from ired.statistics import contrast, equal_compute, nominate, summarise
 from ired.tables.specification import ExperimentSpec, VariantSpec
-
-INTEGERS = ("diverged_at", "best_step", "test_matrices")  # empty where they do not apply, but never 3.0
 
 
 def tabulate(
@@ -23,6 +22,7 @@ def tabulate(
     table = runs_table(runs, experiment.name)
     curves = learning_curves(run for _, run in runs)
     tables = {
+        "reference": reference,
         "runs": table,
         "summary": summarise(table, reference),
         "contrasts": contrast(table, experiment.comparisons, experiment.margin),
@@ -30,24 +30,26 @@ def tabulate(
         "learning_curves": curves,
         "budget": equal_compute(curves, table),
     }
-    for name, expected in DIAGNOSTICS.items():
-        tables[name] = diagnostic_table((run for _, run in runs), name, expected)
+    for name in schema.DIAGNOSTICS:
+        found = [_keyed(run.diagnostics[name], run) for _, run in runs if name in run.diagnostics]
+        tables[name] = _stacked(found, schema.TABLES[name])
     return tables
 
 
 def runs_table(runs: list[tuple[VariantSpec, Run]], experiment: str) -> pd.DataFrame:
     """runs.csv. A diverged run keeps its row; what it measured before it diverged is left out."""
-    table = pd.DataFrame(
-        [_runs_row(variant, run, experiment) for variant, run in runs], columns=list(schema.RUNS)
-    )
-    return table.astype(dict.fromkeys(INTEGERS, "Int64"))
+    return schema.RUNS.frame([_runs_row(variant, run, experiment) for variant, run in runs])
 
 
 def _runs_row(variant: VariantSpec, run: Run, experiment: str) -> dict[str, Any]:
-    metrics = run.metrics
-    row: dict[str, Any] = {
+    metrics, compat = run.metrics, run.config["release_compat"]
+    row: dict[str, Any] = dict.fromkeys(schema.RUNS.names) | {
         "experiment": experiment,
         "variant": variant.variant,
+        "task": run.config["problem"].get("task", "inversion"),
+        "network": run.config["network"]["kind"],
+        "shared_clip": compat["shared_clip"],
+        "doubled_step": compat["doubled_step"],
         "factor": variant.factor,
         "level": variant.level,
         **metrics.model_dump(exclude={"test", "mse_validation", "best_mse_validation", "best_step"}),
@@ -75,9 +77,9 @@ def _keyed(table: pd.DataFrame, run: Run) -> pd.DataFrame:
     return keyed
 
 
-def _stacked(tables: list[pd.DataFrame], expected: tuple[str, ...]) -> pd.DataFrame:
+def _stacked(tables: list[pd.DataFrame], expected: Table) -> pd.DataFrame:
     filled = [table for table in tables if len(table)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(expected))
+    return expected.frame(pd.concat(filled, ignore_index=True) if filled else [])
 
 
 def learning_curves(runs: Iterable[Run]) -> pd.DataFrame:
@@ -88,16 +90,5 @@ def learning_curves(runs: Iterable[Run]) -> pd.DataFrame:
         table = _keyed(run.history, run)
         table["madds"] = table["step"] * run.metrics.madds_per_step
         table["seconds"] = table["step"] * (math.nan if seconds is None else float(seconds))
-        tables.append(table[list(schema.LEARNING_CURVES)])
+        tables.append(table)
     return _stacked(tables, schema.LEARNING_CURVES)
-
-
-def diagnostic_table(runs: Iterable[Run], name: str, expected: tuple[str, ...]) -> pd.DataFrame:
-    """One diagnostic of all runs; columns of the contract first, any other after them."""
-    tables = []
-    for run in runs:
-        if name in run.diagnostics:
-            table = run.diagnostics[name]
-            others = [column for column in table if column not in expected]
-            tables.append(_keyed(table[[*expected, *others]], run))
-    return _stacked(tables, (*schema.RUN_KEYS, *expected))

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from ired.tasks.addition import Addition
 from ired.tasks.base import Predictor, ProblemSet, Task, TaskSettings
+from ired.tasks.completion import Completion
 from ired.tasks.inversion import Inversion
 
 TASKS: dict[str, type[Task]] = {
     "inversion": Inversion,
+    "completion": Completion,
+    "addition": Addition,
 }
 
 if TYPE_CHECKING:

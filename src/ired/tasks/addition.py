@@ -56,7 +56,7 @@ class Addition(Task):
 
     def predictors(self, fit: ProblemSet) -> list[Predictor]:
         """Zero and the sum; nothing is fitted."""
-        return [Predictor("zero", 0, zero_error), Predictor("sum", 0, sum_error)]
+        return [Predictor("zero", 0, zero_error, label="zero"), Predictor("sum", 0, sum_error, label="sum")]
 
     def residual(self, condition: Tensor, answer: Tensor) -> Tensor:
         """|| Y - A - B ||_F: (..., 2 n^2), (..., n^2) -> (...)."""

@@ -45,13 +45,15 @@ class Predictor:
     """A reference predictor: what an error means.
 
     coefficients: how many numbers were fitted. squared_error: the MSE's summands, per problem and element,
-    (N,) float64. most: look at so many problems only (an expensive predictor); None: at all.
+    (N,) float64. most: look at so many problems only (an expensive predictor); None: at all. label: what figures and
+    sentences call it; "": it stands in the table alone.
     """
 
     name: str
     coefficients: int
     squared_error: Callable[[ProblemSet], NDArray[np.float64]]
     most: int | None = None
+    label: str = ""
 
 
 class Task(ABC):

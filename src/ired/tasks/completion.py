@@ -70,7 +70,7 @@ class Completion(Task):
         n, rank = self.settings.n, self.settings.rank
         left = streams.normal("left", count, n, rank).double()
         right = streams.normal("right", count, n, rank).double()
-        noise = streams.normal("noise", count, n, n).double()
+        noise = streams.normal("entry_noise", count, n, n).double()
         mask = (streams.uniform("mask", count, n, n) < self.settings.observed).double()
         solution = self.scale(split) * (left @ right.mT) + self.settings.noise * noise
         known = solution * mask
@@ -109,8 +109,8 @@ class Completion(Task):
         elsewhere = self.ood_fit()
         fraction = fit_fraction(*self.matrices(fit, SOFT_IMPUTE_FIT))
         return [
-            Predictor("zero", 0, zero_error),
-            Predictor("copy", 0, self.error_of(lambda known, mask: torch.zeros_like(known))),
+            Predictor("zero", 0, zero_error, label="zero"),
+            Predictor("copy", 0, self.error_of(lambda known, mask: torch.zeros_like(known)), label="copy"),
             *(self.spectral(degree, relative, fit) for relative in (False, True) for degree in (3, 5)),
             *(self.spectral(degree, False, elsewhere, "_ood") for degree in (3, 5)),
             Predictor(
@@ -118,9 +118,16 @@ class Completion(Task):
                 1,
                 self.error_of(lambda known, mask: soft_impute(known, mask, fraction)),
                 SOFT_IMPUTE_MOST,
+                "soft-impute",
             ),
             Predictor("bayes_id", 0, lambda problems: self.bayes(problems, "id"), BAYES_ID_MOST),
-            Predictor("bayes", 0, lambda problems: self.bayes(problems, self.split_of(problems)), BAYES_MOST),
+            Predictor(
+                "bayes",
+                0,
+                lambda problems: self.bayes(problems, self.split_of(problems)),
+                BAYES_MOST,
+                "Bayes",
+            ),
         ]
 
     def spectral(self, degree: int, relative: bool, fit: ProblemSet, suffix: str = "") -> Predictor:
@@ -128,7 +135,7 @@ class Completion(Task):
         coefficients = fit_spectral(*self.matrices(fit), degree, relative)
         name = f"{'relative_' if relative else ''}polynomial{degree}{suffix}"
         error = self.error_of(lambda known, mask: predict_spectral(known, coefficients, relative))
-        return Predictor(name, len(coefficients), error)
+        return Predictor(name, len(coefficients), error, label="cubic" if name == "polynomial3" else "")
 
     def bayes(self, problems: ProblemSet, split: str) -> NDArray[np.float64]:
         """The posterior mean's squared error under the prior of `split`: (N,)."""

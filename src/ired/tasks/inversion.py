@@ -39,6 +39,13 @@ POLYNOMIALS = {
     "polynomial5": 5,
     "polynomial6": 6,
 }
+LABELS = {
+    "zero": "zero",
+    "mean": "mean",
+    "affine": "affine",
+    "polynomial2": "quadratic",
+    "polynomial3": "cubic",
+}
 NEWTON_SCHULZ_STEPS = (4, 5, 6, 8)
 
 
@@ -176,7 +183,7 @@ def eigenvalue_predictor(name: str, coefficients: int, apply: Apply) -> Predicto
         values = eigenvalues(problems)
         return spectral_error(values, apply).sum(1) / values.shape[1] ** 2
 
-    return Predictor(name, coefficients, squared_error)
+    return Predictor(name, coefficients, squared_error, label=LABELS.get(name, ""))
 
 
 def exact_squared_error(problems: ProblemSet) -> NDArray[np.float64]:

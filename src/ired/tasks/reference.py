@@ -21,16 +21,17 @@ def reference_table(task: Task, fit: ProblemSet, tests: dict[str, ProblemSet]) -
         for predictor in fitted:
             error = predictor.squared_error(problems.first(predictor.most or len(problems)))
             mse_se = error.std(ddof=1) / np.sqrt(len(error)) if len(error) > 1 else np.nan
-            row = (
-                predictor.name,
-                predictor.coefficients,
-                split,
-                task.settings.n,
-                len(error),
-                error.mean(),
-                mse_se,
+            rows.append(
+                {
+                    "predictor": predictor.name,
+                    "label": predictor.label or None,
+                    "line": predictor.name == task.line,
+                    "coefficients": predictor.coefficients,
+                    "split": split,
+                    "n": task.settings.n,
+                    "matrices": len(error),
+                    "mse": error.mean(),
+                    "mse_se": mse_se,
+                }
             )
-            rows.append(row)
-    return pd.DataFrame(
-        rows, columns=["predictor", "coefficients", "split", "n", "matrices", "mse", "mse_se"]
-    )
+    return pd.DataFrame(rows)

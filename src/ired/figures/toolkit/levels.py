@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from ired.figures.curves import band, over_seeds
-from ired.figures.labels import LABEL_SIZE
-from ired.figures.style import (
+from ired.figures.toolkit.bands import band, over_seeds
+from ired.figures.toolkit.labels import LABEL_SIZE
+from ired.figures.toolkit.style import (
     DOUBLE,
     Sheet,
     VariantStyle,

@@ -18,7 +18,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from ired.figures.style import INK, Sheet
+from ired.figures.toolkit.style import INK, Sheet
 
 LABEL_SIZE = 6.5
 HALO = withStroke(linewidth=2, foreground="white")  # keeps a label readable where a line runs behind it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,53 +11,58 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, MaxNLocator
 
 from ired.base.format_numbers import MINUS, number
-from ired.figures.labels import Mark
-from ired.figures.style import INK, QUIET, power
+from ired.figures.toolkit.labels import Mark
+from ired.figures.toolkit.style import INK, QUIET, power
 
-REFERENCE_NAMES = {
-    "zero": "zero",
-    "mean": "mean",
-    "affine": "affine",
-    "polynomial2": "quadratic",
-    "polynomial3": "cubic",
-}
 REFERENCE_COLOUR = "#8a8a8a"
 
 
-def reference_values(reference: pd.DataFrame | None, split: str) -> dict[str, float]:
-    """Name -> MSE of the closed-form predictors that a figure may show, from reference.csv."""
+@dataclass(frozen=True)
+class Rung:
+    """A reference predictor that a figure may show: what it is called, its MSE, whether it is the line to
+    beat."""
+
+    label: str
+    value: float
+    line: bool = False
+
+
+def reference_values(reference: pd.DataFrame | None, split: str) -> list[Rung]:
+    """The labelled predictors of reference.csv on one test set."""
     if reference is None or reference.empty:
-        return {}
-    rows = reference[(reference["split"] == split) & reference["predictor"].isin(list(REFERENCE_NAMES))]
-    return {str(p): float(v) for p, v in zip(rows["predictor"], rows["mse"], strict=True) if np.isfinite(v)}
+        return []
+    rows = reference[(reference["split"] == split) & reference["label"].notna()]
+    return [
+        Rung(str(label), float(mse), bool(line))
+        for label, mse, line in rows[["label", "mse", "line"]].itertuples(index=False)
+        if np.isfinite(mse)
+    ]
 
 
-def limits_with_references(low: float, high: float, values: dict[str, float]) -> tuple[float, float]:
-    """Limits that hold the data, the affine line if it is near, and no line so far that it hides the data."""
+def limits_with_references(low: float, high: float, rungs: Sequence[Rung]) -> tuple[float, float]:
+    """Limits that hold the data, the line to beat if it is near, and no line so far that it hides them."""
     span = max(high - low, 0.02 * abs(high), 1e-12)
-    near = [v for v in values.values() if low - 0.6 * span < v < high + 0.6 * span]
-    affine = values.get("affine")
-    if affine is not None and low - 2 * span < affine < high + 2 * span:
-        near.append(affine)
+    # The line to beat may lie further away than the others.
+    reach = {True: 2.0, False: 0.6}
+    near = [r.value for r in rungs if low - reach[r.line] * span < r.value < high + reach[r.line] * span]
     low, high = min([low, *near]), max([high, *near])
     pad = 0.07 * max(high - low, span)
     return low - pad, high + pad
 
 
-def reference_lines(axes: Axes, values: dict[str, float], side: str = "top") -> list[Mark]:
+def reference_lines(axes: Axes, rungs: Sequence[Rung], side: str = "top") -> list[Mark]:
     """Draw the lines inside the limits and return their labels; the nearest ones outside become arrows.
 
     Off-scale lines are named at the edge, because a reader must never think that there was no such line.
     """
     vertical = side == "top"
     low, high = sorted(axes.get_xlim() if vertical else axes.get_ylim())
-    below = max((v for v in values.values() if v < low), default=None)
-    above = min((v for v in values.values() if v > high), default=None)
+    below = max((r.value for r in rungs if r.value < low), default=None)
+    above = min((r.value for r in rungs if r.value > high), default=None)
     marks = []
-    for name, value in values.items():
-        strong = name == "affine"
+    for rung in rungs:
+        value, strong = rung.value, rung.line
         colour = INK if strong else QUIET
-        text = REFERENCE_NAMES[name]
         if low <= value <= high:
             draw = axes.axvline if vertical else axes.axhline
             draw(
@@ -65,15 +71,16 @@ def reference_lines(axes: Axes, values: dict[str, float], side: str = "top") -> 
                 lw=0.9 if strong else 0.7,
                 ls=(0, (4, 2)) if strong else (0, (1, 2)),
                 zorder=0.5,
-                gid=f"reference:{name}",
+                gid=f"reference:{rung.label}",
             )
-            label = f"{text}\n{number(value)}" if vertical else f"{text} {number(value)}"
+            label = f"{rung.label}\n{number(value)}" if vertical else f"{rung.label} {number(value)}"
             marks.append(Mark(label, value, colour, bold=strong))
         elif value in (below, above) or strong:
             arrow = (
                 ("\u2190" if vertical else "\u2193") if value < low else ("\u2192" if vertical else "\u2191")
             )
-            label = f"{arrow} {text}\n{number(value)}" if vertical else f"{arrow} {text} {number(value)}"
+            text = f"{arrow} {rung.label}"
+            label = f"{text}\n{number(value)}" if vertical else f"{text} {number(value)}"
             marks.append(Mark(label, low if value < low else high, colour, leader=False, bold=strong))
     return marks
 

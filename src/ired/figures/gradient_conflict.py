@@ -1,16 +1,23 @@
-"""Directions of the parameter gradients: do the two losses conflict?"""
+"""Cosine and norm ratio of the parameter gradients of energy term and denoising loss, by noise level."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from ired.figures.labels import Mark, edge_labels
-from ired.figures.levels import by_phase
-from ired.figures.style import INK, Sheet, note, styled
+from ired.figures.toolkit.captions import BANDS
+from ired.figures.toolkit.figure import Figure
+from ired.figures.toolkit.labels import Mark, edge_labels
+from ired.figures.toolkit.levels import (
+    by_phase,
+)
+from ired.figures.toolkit.style import (
+    INK,
+    Sheet,
+    note,
+)
 
 
-@styled
-def gradient_conflict(energy_profile: pd.DataFrame) -> Sheet:
+def draw(energy_profile: pd.DataFrame) -> Sheet:
     """Cosine and norm ratio of the parameter gradients of energy term and denoising loss, by noise level."""
     table = energy_profile.dropna(subset=["gradient_cosine"])
     if table.empty:
@@ -37,3 +44,16 @@ def _padded(low: float, high: float, value: float) -> tuple[float, float]:
     """Limits that hold `value` with a little room beyond it."""
     room = 0.12 * (max(high, value) - min(low, value))
     return min(low, value - room), max(high, value + room)
+
+
+FIGURE = Figure(
+    title="Does the energy term pull against denoising?",
+    tables=("energy_profile",),
+    caption=f"""Parameter gradients of the energy term and of the denoising loss, by noise level and
+        training phase: their cosine (left; below zero they conflict) and the ratio of their norms (right,
+        log). {BANDS}""",
+    reading="""Do the two losses pull together? Cosine below zero: the energy term undoes denoising. Norm
+        ratio above one: it has the larger say. A negative cosine matters only where the ratio is not
+        small.""",
+    draw=draw,
+)

@@ -8,15 +8,14 @@ directly: no pyplot, hence no global state, no backend and half the import time.
 from __future__ import annotations
 
 import colorsys
-import functools
 import re
 import textwrap
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -112,20 +111,12 @@ class Sheet(Figure):
         self.set_layout_engine(None)
 
 
-P = ParamSpec("P")
-
-
-def styled(draw: Callable[P, Sheet]) -> Callable[P, Figure]:
+def styled(draw: Callable[..., Sheet], tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw under this style, then settle the labels; the caller's rcParams stay as they were."""
-
-    @functools.wraps(draw)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with mpl.rc_context(RC):
-            sheet = draw(*args, **kwargs)
-            sheet.settle()
-        return sheet
-
-    return wrapper
+    with mpl.rc_context(RC):
+        sheet = draw(**tables)
+        sheet.settle()
+    return sheet
 
 
 def sheet(

@@ -17,19 +17,14 @@ import pandas as pd
 from fontTools.subset import Options
 from matplotlib.figure import Figure
 
-from ired.base.errors import UserError
 from ired.base.files import write_bytes
-from ired.figures.registry import draw, figure_spec
-from ired.figures.style import PNG_DPI, RC
+from ired.figures import draw, figure
+from ired.figures.toolkit.style import PNG_DPI, RC
+from ired.record.schema import PUBLISHED, TABLES
 
 # A PDF embeds the outlines of its glyphs; the tables that shape text are not looked at again, and to read
 # and trim them would take most of the time of a save.
 Options._drop_tables_default = [*Options._drop_tables_default, "GDEF", "GPOS", "GSUB"]
-
-# Text that may look like a number: a level "0.10", a fingerprint of digits alone.
-TEXT_COLUMNS = dict.fromkeys(
-    ("variant", "strategy", "factor", "level", "fingerprint", "method", "table"), str
-)
 
 
 def save(figure: Figure, path_prefix: Path) -> list[Path]:
@@ -49,34 +44,18 @@ def save(figure: Figure, path_prefix: Path) -> list[Path]:
     return written
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """One CSV of docs/tables.md. Only an empty cell is missing: a variant may be called `none` or `NA`.
+def read_tables(names: Iterable[str], folder: Path, published: Path | None = None) -> dict[str, pd.DataFrame]:
+    """The named tables of one experiment's folder; `published` lives elsewhere.
 
     Raises:
-        UserError: the file is missing or is not a table.
+        FileFault: a table is missing or cannot be used.
     """
-    try:
-        return pd.read_csv(path, dtype=TEXT_COLUMNS, keep_default_na=False, na_values=[""])
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; ask Snakemake for this path to make it") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError) as error:
-        raise UserError(f"{path} is not a table ({error}); delete it and ask for it again") from error
-
-
-def read_tables(
-    names: Iterable[str], folder: Path, reference: Path | None = None, published: Path | None = None
-) -> dict[str, pd.DataFrame]:
-    """The named tables of one experiment's folder; `reference` and `published` live elsewhere.
-
-    Raises:
-        UserError: one of the experiment's own tables is missing.
-    """
-    elsewhere = {"reference": reference, "published": published}
-    tables = {}
+    tables: dict[str, pd.DataFrame] = {}
     for name in dict.fromkeys(names):
-        path = elsewhere[name] if name in elsewhere else folder / f"{name}.csv"
-        if path is not None:
-            tables[name] = read_table(path)
+        if name == PUBLISHED.name:
+            tables |= {} if published is None else {name: PUBLISHED.read(published)}
+        else:
+            tables[name] = TABLES[name].read(folder / f"{name}.csv")
     return tables
 
 
@@ -84,7 +63,6 @@ def draw_figures(
     names: Iterable[str],
     folder: Path,
     output: Path,
-    reference: Path | None = None,
     published: Path | None = None,
     processes: int = 1,
 ) -> list[Path]:
@@ -93,10 +71,12 @@ def draw_figures(
     Raises:
         UserError: a figure is unknown, or one of its tables is missing.
     """
-    specs = [figure_spec(name) for name in names]
-    needed = [table for spec in specs for table in (*spec.tables, *spec.optional)]
-    tables = read_tables(["runs", *needed], folder, reference, published)
-    jobs = [(spec.name, tables, output) for spec in specs]
+    chosen = {name: figure(name) for name in names}
+    needed = ["runs", *(table for spec in chosen.values() for table in spec.tables)]
+    # A folder may lack what a figure can do without.
+    needed += [t for spec in chosen.values() for t in spec.optional if (folder / f"{t}.csv").exists()]
+    tables = read_tables(needed, folder, published)
+    jobs = [(name, tables, output) for name in chosen]
     # A forked worker has every import and table at hand; where forking is not safe, one process does it all.
     if processes == 1 or sys.platform != "linux":
         return [path for job in jobs for path in _draw_one(*job)]

@@ -1,4 +1,4 @@
-"""Estimation plot of the paired differences to a baseline, with the margin of practical equivalence."""
+"""Estimation plot: difference to the baseline of each seed, mean with 95 % interval, margin."""
 
 from __future__ import annotations
 
@@ -9,16 +9,33 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ired.figures.axes import plain_axis
-from ired.figures.labels import LABEL_SIZE, Mark, edge_labels
-from ired.figures.rows import METRICS, draw_interval, draw_seeds, row_height, row_names
-from ired.figures.style import DOUBLE, INK, QUIET, Sheet, VariantStyle, note, sheet, styled, variant_styles
+from ired.figures.toolkit.axes import (
+    plain_axis,
+)
+from ired.figures.toolkit.figure import Figure
+from ired.figures.toolkit.labels import LABEL_SIZE, Mark, edge_labels
+from ired.figures.toolkit.rows import (
+    draw_interval,
+    draw_seeds,
+    row_height,
+    row_names,
+)
+from ired.figures.toolkit.style import (
+    DOUBLE,
+    INK,
+    QUIET,
+    Sheet,
+    VariantStyle,
+    note,
+    sheet,
+    variant_styles,
+)
+from ired.record.metrics import SPLITS, TEST_METRICS
 
 
-@styled
-def paired_differences(contrasts: pd.DataFrame, runs: pd.DataFrame) -> Sheet:
+def draw(contrasts: pd.DataFrame, runs: pd.DataFrame) -> Sheet:
     """Estimation plot: difference to the baseline of each seed, mean with 95 % interval, margin."""
-    metrics = [m for m in METRICS if m in set(contrasts.get("metric", []))]
+    metrics = [m for m in TEST_METRICS if m in set(contrasts.get("metric", []))]
     if not metrics:
         return note("No contrast yet: it takes two variants with at least two common seeds.")
     pairs = list(contrasts[["treatment", "baseline"]].drop_duplicates().itertuples(index=False, name=None))
@@ -87,7 +104,7 @@ def _difference_panel(
     if np.isfinite(margin) and table["margin_relative"].round(6).nunique() == 1:
         marks = [Mark(f"\u2212{percent}", -margin, QUIET), *marks, Mark(f"+{percent}", margin, QUIET)]
     edge_labels(ax, marks, side="top")
-    ax.set_title(METRICS[metric], pad=20)
+    ax.set_title(SPLITS[TEST_METRICS[metric]], pad=20)
 
 
 def _seed_pairs(runs: pd.DataFrame, treatment: str, baseline: str, metric: str) -> list[float]:
@@ -121,3 +138,23 @@ def _verdict(row: pd.Series[Any]) -> str:
     if not np.isfinite(p):
         return verdict
     return f"{verdict}\n{name} p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+
+
+FIGURE = Figure(
+    title="Difference to the baseline, seed by seed",
+    tables=("contrasts", "runs"),
+    caption="""Difference in test error between runs with the same seed, hence the same data and noise; n
+        = {pairs} pairs per contrast.{diverged} Small marks: pairs. Large marks with bars: mean with its
+        paired 95 % t-interval. Grey: the margin of practical equivalence, {margin} of the baseline's
+        mean. Words: the verdict of the paired t-test, Holm-adjusted over {contrasts} contrasts per test
+        set, and of two one-sided tests (TOST) at the margin, adjusted likewise; “equivalent” is said by
+        the latter alone.""",
+    reading="""Runs with the same seed saw the same matrices and the same noise, so their difference is
+        far less noisy than either. Each row is one contrast; left of the solid line the treatment is
+        better. The grey area is the margin within which a difference would not matter in practice. A bar
+        that misses zero speaks for a difference, a bar inside the grey area for one too small to matter,
+        and both can be true at once ("worse, within margin"). A bar that holds zero and leaves the grey
+        area decides nothing. The words give the verdict and the p-value it rests on, adjusted for the
+        number of contrasts.""",
+    draw=draw,
+)

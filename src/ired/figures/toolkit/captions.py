@@ -1,4 +1,4 @@
-"""Captions: the template of a figure with its facts filled in from the figure's own tables."""
+"""What captions share: sentences, and the facts that are filled in from a figure's own tables."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ired.base.format_numbers import count, plain_percent
-from ired.figures.registry import figure_spec
 
-
-def caption(name: str, tables: Mapping[str, pd.DataFrame]) -> str:
-    """The caption of one figure: n, interval, test, and what a reader needs to read the marks.
-
-    Raises:
-        UserError: no figure has that name.
-    """
-    spec = figure_spec(name)
-    return spec.caption.format_map(facts(tables, spec.tables)).strip()
+# Each caption states what is shown, how many runs, what the bars or bands are, and which test,
+# if any, it rests on.
+MEANS = """Small marks: seeds. Large marks with bars: mean with its 95 % t-interval over seeds;
+{seeds}.{diverged} No test is made here; the paired differences have it."""
+LINES = (
+    "Dashed and dotted lines: closed-form predictors fitted by least squares; an arrow names one off scale."
+)
+BANDS = """Lines: mean over seeds; bands: the full range of the seeds, not an interval; {seeds}.{diverged}
+No test is made."""
 
 
 def facts(tables: Mapping[str, pd.DataFrame], own: tuple[str, ...]) -> dict[str, str]:

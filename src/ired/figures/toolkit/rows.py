@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ired.figures.style import VariantStyle, ink
-
-METRICS = {"mse_id": "in distribution (ID)", "mse_ood": "out of distribution (OOD)"}
-SPLITS = {"mse_id": "id", "mse_ood": "ood"}
+from ired.figures.toolkit.style import VariantStyle, ink
+from ired.record.metrics import TEST_METRICS
 
 
 def row_height(names: Sequence[str], least: float = 0.44) -> float:
@@ -24,7 +22,7 @@ def present_metrics(summary: pd.DataFrame) -> list[str]:
     """The test errors that this table really holds, ID first."""
     if summary.empty:
         return []
-    return [m for m in METRICS if summary.loc[summary["metric"] == m, "mean"].notna().any()]
+    return [m for m in TEST_METRICS if summary.loc[summary["metric"] == m, "mean"].notna().any()]
 
 
 def by_variant(summary: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Curves: validation error over training, dose-response of a sweep."""
+"""Dose-response: test error against the level of a factor; a row per factor, a column per test set."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    NullFormatter,
+    NullLocator,
+)
 from matplotlib.transforms import offset_copy
 
-from ired.figures.axes import (
+from ired.figures.toolkit.axes import (
     limits_with_references,
-    log_axis,
     plain_axis,
     reference_lines,
     reference_values,
 )
-from ired.figures.labels import Mark, edge_labels
-from ired.figures.rows import METRICS, SPLITS, present_metrics, seed_values
-from ired.figures.style import (
+from ired.figures.toolkit.captions import LINES, MEANS
+from ired.figures.toolkit.figure import Figure
+from ired.figures.toolkit.labels import Mark, edge_labels
+from ired.figures.toolkit.rows import (
+    present_metrics,
+    seed_values,
+)
+from ired.figures.toolkit.style import (
     DOUBLE,
     Sheet,
     VariantStyle,
@@ -28,77 +36,12 @@ from ired.figures.style import (
     note,
     sheet,
     strategy_colour,
-    styled,
     variant_styles,
 )
+from ired.record.metrics import SPLITS, TEST_METRICS
 
 
-def over_seeds(table: pd.DataFrame, key: str, value: str) -> pd.DataFrame:
-    """Mean, lowest and highest of the seeds at each `key`: all that a curve with its band needs.
-
-    The band is the full range of the seeds, not an interval: it claims nothing and works from one seed on.
-    """
-    rows = table.dropna(subset=[value]) if value in table else table.iloc[:0].assign(**{value: np.nan})
-    return rows.groupby(key)[value].agg(["mean", "min", "max"])
-
-
-def band(ax: Axes, curve: pd.DataFrame, style: VariantStyle, **line: Any) -> None:
-    """A mean curve and the range of its seeds."""
-    if curve.empty:
-        return
-    ax.fill_between(curve.index, curve["min"], curve["max"], color=style.colour, alpha=0.18, lw=0, gid="band")
-    ax.plot(curve.index, curve["mean"], **{"color": style.colour, "ls": style.dash, "gid": "curve", **line})
-
-
-@styled
-def learning_curves(learning_curves: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
-    """Validation error against steps (left, where every variant ends together) and compute (right)."""
-    table = learning_curves.dropna(subset=["mse_validation"])
-    if table.empty:
-        return note("No validation error was recorded during training.")
-    styles = variant_styles(table)
-    compute, unit = (
-        ("madds", "multiply-adds") if table["madds"].notna().any() else ("seconds", "seconds of training")
-    )
-    figure, axes = sheet(1, 2, DOUBLE, max(2.9, 0.9 + 0.17 * len(styles)), sharey=True)
-    ends: dict[str, float] = {}
-    for ax, x in zip(axes[0], ("step", compute), strict=True):
-        for variant, style in styles.items():
-            # Seeds are averaged at equal steps; the compute of a step is a constant of the variant.
-            rows = table[table["variant"] == variant]
-            curve = over_seeds(rows, "step", "mse_validation")
-            if x != "step":
-                curve.index = rows.groupby("step")[x].mean().reindex(curve.index)
-            band(ax, curve, style)
-            if x == "step" and curve.index[-1] < table["step"].max():  # ended early: lead the eye to its name
-                last = curve["mean"].iloc[-1]
-                ax.plot(
-                    [curve.index[-1], table["step"].max()], [last, last], color=style.colour, lw=0.6, ls=":"
-                )
-            ends[variant] = float(curve["mean"].iloc[-1])
-    references = reference_values(reference, "id")
-    low, high = table["mse_validation"].min(), table["mse_validation"].max()
-    near = [v for v in references.values() if low / 2 < v < high * 1.3]
-    axes[0, 0].set_ylim(min([low, *near]) / 1.15, max([high, *near]) * 1.1)
-    log_axis(axes[0, 0], "y", "validation MSE per element (log)")
-    marks = [Mark(s.line if len(s.line) < 27 else s.label, ends[v], ink(s.colour)) for v, s in styles.items()]
-    edge_labels(axes[0, 0], marks)
-    edge_labels(axes[0, 1], reference_lines(axes[0, 1], references, side="right"))
-    reference_lines(axes[0, 0], references, side="right")
-    axes[0, 0].set_title("at equal steps")
-    axes[0, 1].set_title("at equal compute")
-    axes[0, 0].set_xlim(0, table["step"].max())  # curves end at the edge, beside their names
-    axes[0, 1].set_xlim(left=0)
-    for ax, label in zip(axes[0], ("training step", unit), strict=True):
-        plain_axis(ax, "x", label)
-    return figure
-
-
-# --- sweeps -----------------------------------------------------------------------------------------------
-
-
-@styled
-def sweep(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
+def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
     """Dose-response: test error against the level of a factor; a row per factor, a column per test set."""
     metrics = present_metrics(summary)
     levels = summary.dropna(subset=["factor"])
@@ -116,7 +59,7 @@ def sweep(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | N
             flat = summary[(summary["metric"] == metric) & summary["variant"].isin(plain)].set_index(
                 "variant"
             )
-            references = reference_values(reference, SPLITS[metric])
+            references = reference_values(reference, TEST_METRICS[metric])
             values = [
                 v for name in [*plain, *rows["variant"].unique()] for v in seed_values(runs, name, metric)
             ]
@@ -128,7 +71,7 @@ def sweep(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | N
             marks += reference_lines(ax, references, side="right")
             edge_labels(ax, [m for m in marks if m is not None])
             plain_axis(ax, "y", "test MSE per element")
-            ax.set_title(METRICS[metric])
+            ax.set_title(SPLITS[TEST_METRICS[metric]])
     return figure
 
 
@@ -227,3 +170,19 @@ def _flat_line(ax: Axes, row: pd.Series[Any], style: VariantStyle) -> Mark | Non
     if np.isfinite(row["ci_low"]):
         ax.axhspan(row["ci_low"], row["ci_high"], color=style.colour, alpha=0.15, lw=0, zorder=0.4)
     return Mark(style.line, float(row["mean"]), ink(style.colour), bold=True)
+
+
+FIGURE = Figure(
+    title="Dose and response",
+    tables=("runs", "summary"),
+    optional=("reference",),
+    caption=f"""Test error per matrix element against the level of the factor. {MEANS} Horizontal line
+        with band: mean and 95 % interval of a variant without a level. {LINES}""",
+    reading="""A factor's level against test error, with seeds beside their mean. The x-axis is
+        logarithmic where levels span nearly a decade or more, and evenly spaced (it says so) where they
+        would crowd. The grey line with its band is the variant without a level, the baseline. Its best
+        level is flattered by having been picked: the sentence in `nominations.csv`, which a report that
+        shows the experiment repeats, names the level that half of the seeds pick and what the other half
+        says of it.""",
+    draw=draw,
+)
