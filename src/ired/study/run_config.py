@@ -142,8 +142,8 @@ class RunConfig(Ensemble):
 
 
 def merged(*layers: dict[str, Any]) -> dict[str, Any]:
-    """Layers of settings, later ones on top. Mappings merge key by key, unless they name another `strategy`
-    or `kind`: those replace."""
+    """Layers of settings, later ones on top. Mappings merge key by key, unless they name another `strategy`,
+    `kind` or `task`: those replace."""
     result: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
@@ -154,7 +154,7 @@ def merged(*layers: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mergeable(below: dict[str, Any], above: dict[str, Any]) -> bool:
-    return all(tag not in above or below.get(tag, above[tag]) == above[tag] for tag in ("strategy", "kind"))
+    return all(tag not in above or below.get(tag, above[tag]) == above[tag] for tag in ("strategy", "kind", "task"))
 
 
 def with_value(settings: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
