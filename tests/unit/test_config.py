@@ -168,10 +168,10 @@ def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dic
 
 
 def test_the_baseline_may_be_called_after_a_variant_that_equals_it(study_values: dict[str, Any]) -> None:
-    """At laptop scale none_stabilised is none; what is compared with it is compared with none."""
-    values = put(put(study_values, "comparison.baseline", "none_stabilised"), "scale", "laptop")
+    """At the scale laptop_mlp none_stabilised is none; what is compared with it is compared with none."""
+    values = put(put(study_values, "comparison.baseline", "none_stabilised"), "scale", "laptop_mlp")
     study = ResolvedStudy(put(values, "experiments.mixing.variants", ["none_stabilised", "random", "mixed"]))
-    assert study.comparisons("laptop", "mixing") == [("random", "none"), ("mixed", "none")]
+    assert study.comparisons("laptop_mlp", "mixing") == [("random", "none"), ("mixed", "none")]
     assert study.comparisons("paper", "mixing")[0] == ("random", "none_stabilised")
 
 
@@ -186,7 +186,7 @@ def test_a_scale_has_the_last_word_on_its_variants(study_values: dict[str, Any])
     assert study.run_config("smoke", "none", 0).early_stopping is None
 
 
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "workstation", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "workstation", "laptop_mlp", "workstation_mlp", "paper"])
 def test_equal_compute_is_as_much_arithmetic_as_mining(study_values: dict[str, Any], scale: str) -> None:
     study = ResolvedStudy(study_values)
     longer, mined = (

@@ -77,7 +77,7 @@ def test_the_main_sentence(sections: dict[str, str]) -> None:
 
 def test_the_earlier_scale(sections: dict[str, str]) -> None:
     contrasts = TABLES["contrasts"].read(
-        Path(__file__).parents[2] / "results/shipped/laptop/at_2000_steps/contrasts.csv"
+        Path(__file__).parents[2] / "results/shipped/laptop_mlp/at_2000_steps/contrasts.csv"
     )
     first = contrasts[contrasts["primary"]].set_index("metric").loc["mse_id"]
     assert (first["treatment"], first["baseline"], first["verdict"]) == ("adversarial", "none", "better")
@@ -88,7 +88,7 @@ def test_the_earlier_scale(sections: dict[str, str]) -> None:
 
 
 def test_the_published_size(sections: dict[str, str]) -> None:
-    runs, summary, affine = tables("workstation")
+    runs, summary, affine = tables("workstation_mlp")
     section = sections["At the published size"]
     rows = rows_of(section)
     assert set(rows) == {"variant", "affine line", *summary["variant"]}
@@ -100,7 +100,7 @@ def test_the_published_size(sections: dict[str, str]) -> None:
     assert agrees(rows["affine line"][1], affine["id"]) and agrees(rows["affine line"][2], affine["ood"])
 
     study = ResolvedStudy(yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text()))
-    here, published = (study.run_config(scale, "none", 0).training for scale in ("workstation", "paper"))
+    here, published = (study.run_config(scale, "none", 0).training for scale in ("workstation_mlp", "paper"))
     share = here.steps * here.batch_size / (published.steps * published.batch_size)
     text = " ".join(section.split())
     assert f"{here.steps:,} steps of batch {here.batch_size}, {100 * share:g} % of the published" in text

@@ -154,7 +154,9 @@ def merged(*layers: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mergeable(below: dict[str, Any], above: dict[str, Any]) -> bool:
-    return all(tag not in above or below.get(tag, above[tag]) == above[tag] for tag in ("strategy", "kind", "task"))
+    return all(
+        tag not in above or below.get(tag, above[tag]) == above[tag] for tag in ("strategy", "kind", "task")
+    )
 
 
 def with_value(settings: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
