@@ -186,7 +186,9 @@ def test_a_scale_has_the_last_word_on_its_variants(study_values: dict[str, Any])
     assert study.run_config("smoke", "none", 0).early_stopping is None
 
 
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "workstation", "laptop_mlp", "workstation_mlp", "paper"])
+@pytest.mark.parametrize(
+    "scale", ["smoke", "laptop", "workstation", "laptop_mlp", "workstation_mlp", "paper"]
+)
 def test_equal_compute_is_as_much_arithmetic_as_mining(study_values: dict[str, Any], scale: str) -> None:
     study = ResolvedStudy(study_values)
     longer, mined = (
