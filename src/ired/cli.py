@@ -220,6 +220,36 @@ def summary(
 
 
 @app.command()
+def solve(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    problem: Annotated[Path, typer.Argument(help="A .npy file: one problem, or a stack (N, ...) of them.")],
+    out: Annotated[Path, typer.Option(help="The .npy file for the answers.")],
+) -> None:
+    """Answer problems of your own with a trained energy: for inversion matrices in, inverses out."""
+    import io
+    import time
+
+    import numpy as np
+
+    from ired.base.files import write_bytes
+    from ired.trained import load
+
+    try:
+        condition = np.load(problem, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{problem} is no readable .npy file: {error}") from None
+    trained, started = load(run), time.perf_counter()
+    answer = trained.solve(condition)
+    seconds, buffer = time.perf_counter() - started, io.BytesIO()
+    np.save(buffer, answer)
+    write_bytes(out, buffer.getvalue())
+    print(f"{out}: answers of shape {answer.shape} in {seconds:.2f} s")
+    print(
+        f"residual {np.mean(trained.residual(condition, answer)):.3g} (mean; what the answer leaves of the problem)"
+    )
+
+
+@app.command()
 def doctor(
     profile: Annotated[Path, typer.Option(help="The profile to examine.")] = Path("profiles/slurm"),
     scale: Annotated[

@@ -137,3 +137,13 @@ def test_the_published_size(sections: dict[str, str]) -> None:
     assert f"{here.steps:,} steps of batch {here.batch_size}, {100 * share:g} % of the published" in text
     assert f"{published.steps:,} x {published.batch_size:,}" in text
     assert (runs["steps"] == here.steps).all()
+
+
+def test_the_trained_energy_answers_as_written(
+    sections: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    snippet = sections["Four ways of use"].split("```python\n")[1].split("```")[0]
+    root = Path(__file__).parents[2]
+    exec(snippet.replace('"results/', f'"{root}/results/'), {})
+    shown = re.search(r"# ([\d.]+);", snippet)
+    assert shown and agrees(shown[1], float(capsys.readouterr().out))
