@@ -20,10 +20,10 @@ import torch
 import yaml
 from plain_loop import PlainLoop
 
+from ired.job.build import build_engine
 from ired.record.provenance import cpu_name
 from ired.study.resolve import ResolvedStudy
-from ired.training.engine import Engine
-from ired.training.loop import pick_device, use_threads
+from ired.training.torch_setup import pick_device, use_threads
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -62,7 +62,7 @@ def measure(size: str, rounds: int, device: str, packs: tuple[int, ...]) -> pd.D
     operations: dict[tuple[str, str], float] = {}
     for strategy in STRATEGIES:
         for seeds in packs:
-            engine = Engine(study.run_config(size, strategy, 0), tuple(range(seeds)), device)
+            engine = build_engine(study.run_config(size, strategy, 0), range(seeds), device)
             key = (strategy, "engine" if seeds == 1 else f"engine, {seeds} seeds packed")
             ways[key], operations[key] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
         if device == "cpu":

@@ -108,7 +108,7 @@ def train(
         from ired.job.deadline import stopper_for
         from ired.job.train import Execution, train_and_publish
         from ired.study.run_config import RunConfig
-        from ired.training.loop import pick_device, use_threads
+        from ired.training.torch_setup import pick_device, use_threads
 
         run_dirs = run_dir or []
         if len(run_dirs) != (0 if receipt else len(config)):
@@ -135,7 +135,7 @@ def diagnose(
 ) -> None:
     """Conditioning, energy profile, directions and sizes of the errors of one trained run."""
     from ired.diagnostics.run import diagnose as run_diagnostics
-    from ired.training.loop import pick_device, use_threads
+    from ired.training.torch_setup import pick_device, use_threads
 
     use_threads(threads)
     run_diagnostics(run_dir, data, matrices, run_dir, pick_device(device))
