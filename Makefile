@@ -57,7 +57,7 @@ lint: environment
 	$(BIN)/mypy
 
 bench: environment
-	$(BIN)/python benchmarks/training_step.py --size laptop --threads 1
+	$(BIN)/python benchmarks/training_step.py --size laptop_mlp --threads 1
 	$(BIN)/python benchmarks/training_step.py --size paper
 
 test-slurm: environment

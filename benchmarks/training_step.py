@@ -1,7 +1,7 @@
-"""How fast a training step is, data included, against a plain loop in the same run and against the machine's
-own matrix products.
+"""How fast a training step is, data included, against the method's plain text (`ired.method`) in the same run, and
+against the machine's own matrix products.
 
-    python benchmarks/training_step.py [--size paper|laptop] [--threads N] [--out results/bench]
+    python benchmarks/training_step.py [--size paper|laptop_mlp] [--threads N] [--out results/bench]
 
 Prints a table, writes training_step.csv and .png. Each figure is the best of several rounds that take turns,
 so that a busy moment of a shared machine falls on all of them.
@@ -18,11 +18,12 @@ import matplotlib
 import pandas as pd
 import torch
 import yaml
-from plain_loop import PlainLoop
 
 from ired.job.build import build_engine
+from ired.method import Method
 from ired.record.provenance import cpu_name
 from ired.study.resolve import ResolvedStudy
+from ired.study.run_config import RunConfig
 from ired.training.torch_setup import pick_device, use_threads
 
 matplotlib.use("Agg")
@@ -52,11 +53,19 @@ def product(batch: int, hidden: int, device: str) -> Callable[[], None]:
     return multiply
 
 
+def plain_step(config: RunConfig) -> Callable[[], None]:
+    """One step of the method's plain text, from the weights that a run begins with."""
+    engine = build_engine(config, (0,))
+    weights = {name: value[0] for name, value in engine.weights(engine.flat).items()}
+    method = Method(engine.task, weights, 0, config.negatives.strategy, config.optimiser.learning_rate)
+    return lambda: method.train(1, config.training.batch_size)
+
+
 def measure(size: str, rounds: int, device: str, packs: tuple[int, ...]) -> pd.DataFrame:
     """One row per strategy and way."""
     study = ResolvedStudy(yaml.safe_load((ROOT / "config.yaml").read_text()))
     config = study.run_config(size, "none", 0)
-    batch, hidden, n = config.training.batch_size, config.network.hidden, config.problem.n  # type: ignore[union-attr]
+    batch, hidden = config.training.batch_size, config.network.hidden  # type: ignore[attr-defined]
     multiply, repeat = product(batch, hidden, device), 3 if size == "paper" else 50
     ways: dict[tuple[str, str], Callable[[], None]] = {}
     operations: dict[tuple[str, str], float] = {}
@@ -66,7 +75,7 @@ def measure(size: str, rounds: int, device: str, packs: tuple[int, ...]) -> pd.D
             key = (strategy, "engine" if seeds == 1 else f"engine, {seeds} seeds packed")
             ways[key], operations[key] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
         if device == "cpu":
-            ways[strategy, "plain loop"] = PlainLoop(n, hidden, batch, strategy).step
+            ways[strategy, "plain text"] = plain_step(study.run_config(size, strategy, 0))
     best: dict[tuple[str, str], float] = {}
     rate = 0.0
     for step in ways.values():
@@ -88,7 +97,7 @@ def measure(size: str, rounds: int, device: str, packs: tuple[int, ...]) -> pd.D
                 "milliseconds": 1e3 * value,
                 "steps_per_second": 1 / value,
                 "share_of_matrix_product_rate": done / value / rate,
-                "speedup_over_plain": best[strategy, "plain loop"] / value
+                "speedup_over_plain": best[strategy, "plain text"] / value
                 if device == "cpu"
                 else float("nan"),
                 "matrix_product_gflops": rate / 1e9,
@@ -117,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--size", choices=("paper", "laptop"), default="paper")
+    parser.add_argument("--size", choices=("paper", "laptop_mlp"), default="paper")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--packs", type=int, nargs="+", default=[1])

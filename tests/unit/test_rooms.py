@@ -15,7 +15,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("training", "report"),
     ("study",),
     ("job",),
-    ("diagnostics", "cluster", "trained"),
+    ("diagnostics", "cluster", "trained", "method"),
     ("cli", "__init__"),
     ("__main__",),
 )
