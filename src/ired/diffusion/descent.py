@@ -103,10 +103,10 @@ def annealed_levels(
     descended on.
     """
     schedule = descender.schedule
-    y = start
+    y, energy = start, None
     for level in reversed(range(schedule.levels)):
         t = torch.full(condition.shape[:2], level, dtype=torch.int64, device=condition.device)
-        energy = network.prepare(weights, condition, t)
+        energy = network.prepare(weights, condition, t) if energy is None else energy.at_level(t)
         _, gradient = energy.energy_and_gradient(y)
         solution = schedule.predicted_solution(y, t, gradient).clamp(-settings.clip, settings.clip)
         y = solution * schedule.sqrt_alpha_bar[level]

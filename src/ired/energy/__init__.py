@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 
 from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
-from ired.energy.equivariant import EquivariantEnergy
+from ired.energy.equivariant_fast import FastEquivariantEnergy
 from ired.energy.mlp import MlpEnergy
 from ired.tasks import Task
 
@@ -34,6 +34,9 @@ class PreparedEnergy(Protocol):
     def energy_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """E and grad_y E: (S, B, D) -> (S, B), (S, B, D). Each sample's gradient is its own; differentiable
         by the weights."""
+
+    def at_level(self, t: Tensor) -> PreparedEnergy:
+        """The same weights and conditions at other noise levels (S, B), at the cost of what depends on them."""
 
 
 class EnergyNetwork(Protocol):
@@ -80,7 +83,7 @@ class BoundEnergy:
 
 NETWORKS: dict[str, type[Any]] = {  # EnergyNetworks; a protocol with class attributes is no type of them
     "mlp": MlpEnergy,
-    "equivariant": EquivariantEnergy,
+    "equivariant": FastEquivariantEnergy,
 }
 
 if TYPE_CHECKING:
