@@ -9,62 +9,77 @@ two maps is one library call over all channels and samples of a seed.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from ired.energy.swish import silu_backward
+from ired.energy.swish import silu_backward, silu_out
 
 # The library multiplies matrices of fewer elements than this by a scalar loop, six times as slow as its kernels:
 # smaller maps are padded with zeros, which every operation of the trunk keeps zero.
 _SMALLEST = 8
 
 
-def trunk(matrix: Tensor, first: Tensor, inner: Tensor, outer: Tensor, last: Tensor) -> Tensor:
-    """The trunk's maps as the head takes them, before gains: scaled matrices (S, B, n, n) and the weights
-    `trunk.input`, `trunk.inner`, `trunk.outer`, `head.mix` -> (S, 2 K + 1, B, n, n)."""
-    return _forward(matrix, first, inner, outer, last, None)
+def _parts(columns: Tensor, parts: int, size: int, transposed: bool = False) -> list[tuple[Tensor, ...]]:
+    """Views of (blocks, S, parts C, B n^2), or of their transposes, the channels of one seed and part as a batch of maps: for every block
+    and seed, a tuple of (C B, n, n).
+
+    They are made for all blocks at once, since a view costs a tenth of an operation on small maps.
+    """
+    blocks, seeds = columns.shape[:2]
+    flat = columns.view(blocks * seeds, parts, -1, size, size)
+    return [one.unbind(0) for one in (flat.mT if transposed else flat).unbind(0)]
 
 
-def _multiply(left: Tensor, right: Tensor, out: Tensor) -> None:
-    """Products of maps (S, C, B, n, n), seed by seed: a seed's channels and samples are one batch without a
-    copy."""
-    for a, b, c in zip(left, right, out, strict=True):
-        torch.bmm(a.flatten(0, 1), b.flatten(0, 1), out=c.flatten(0, 1))
+@dataclass(frozen=True)
+class Passed:
+    """What the way back needs of the way there: the stacked input (S, 2, B n^2); of every block its maps (S, C,
+    B n^2), the mixes into it and what they gave, (blocks, S, 3 C or 2 C, B n^2); and the last maps."""
+
+    stacked: Tensor
+    maps: list[Tensor]
+    mixed: Tensor
+    result: Tensor
+    last_maps: Tensor
 
 
-def _forward(
-    matrix: Tensor, first: Tensor, inner: Tensor, outer: Tensor, last: Tensor, kept: list[Any] | None
-) -> Tensor:
-    """The trunk; `kept` takes what the way back needs: the stacked input, each block's maps, mixes into it and
-    results, and the last maps."""
+def _forward(matrix: Tensor, first: Tensor, inner: Tensor, outer: Tensor) -> Passed:
+    """The trunk's blocks."""
     seeds, batch, n, _ = matrix.shape
-    size, channels = max(n, _SMALLEST), first.shape[1]
+    size, channels, blocks = max(n, _SMALLEST), first.shape[1], inner.shape[1]
     stacked = matrix.new_zeros(seeds, 2, batch, size, size)
     stacked[:, 0, :, :n, :n] = matrix
     stacked[:, 1].diagonal(dim1=-2, dim2=-1)[..., :n] = 1
-    maps = torch.bmm(first, stacked.flatten(2))
-    blocks = []
-    for block in range(inner.shape[1]):
-        mixed = torch.bmm(inner[:, block], maps)
-        result = mixed.new_empty(seeds, 2 * channels, mixed.shape[-1])
-        left, right, entry = _maps(mixed, size).split(channels, 1)
-        product, active = _maps(result, size).split(channels, 1)
-        _multiply(left, right, product)
-        torch.ops.aten.silu.out(entry, out=active)
-        if kept is not None:
-            blocks.append((maps, mixed, result))
-        maps = torch.baddbmm(maps, outer[:, block], result)
-    if kept is not None:
-        kept += [stacked.flatten(2), blocks, maps]
-    return _maps(torch.bmm(last, maps), size)[..., :n, :n]
+    stacked = stacked.flatten(2)
+    before, maps = [], torch.bmm(first, stacked)
+    mixed = maps.new_empty(blocks, seeds, 3 * channels, maps.shape[-1])
+    result = maps.new_empty(blocks, seeds, 2 * channels, maps.shape[-1])
+    mixed_parts, result_parts = _parts(mixed, 3, size), _parts(result, 2, size)
+    weights = zip(inner.unbind(1), outer.unbind(1), mixed.unbind(0), result.unbind(0), strict=True)
+    for block, (inward, outward, mixed_here, result_here) in enumerate(weights):
+        torch.bmm(inward, maps, out=mixed_here)
+        for seed in range(block * seeds, (block + 1) * seeds):
+            left, right, entry = mixed_parts[seed]
+            product, active = result_parts[seed]
+            torch.bmm(left, right, out=product)
+            silu_out(entry, out=active)
+        before.append(maps)
+        maps = torch.baddbmm(maps, outward, result_here)
+    return Passed(stacked, before, mixed, result, maps)
 
 
-def _maps(columns: Tensor, size: int) -> Tensor:
-    """(S, C, B n^2) -> (S, C, B, n, n)"""
-    return columns.unflatten(2, (-1, size, size))
+def trunk(matrix: Tensor, first: Tensor, inner: Tensor, outer: Tensor, last: Tensor) -> Tensor:
+    """The trunk's maps as the head takes them, before gains: scaled matrices (S, B, n, n) and the weights
+    `trunk.input`, `trunk.inner`, `trunk.outer`, `head.mix` -> (S, 2 K + 1, B, n, n)."""
+    return _last_mix(_forward(matrix, first, inner, outer), last, matrix.shape[-1])
+
+
+def _last_mix(passed: Passed, last: Tensor, n: int) -> Tensor:
+    size = max(n, _SMALLEST)
+    return torch.bmm(last, passed.last_maps).unflatten(2, (-1, size, size))[..., :n, :n]
 
 
 class TrunkFunction(Function):
@@ -72,36 +87,43 @@ class TrunkFunction(Function):
 
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, *weights: Tensor) -> Tensor:
-        ctx.kept, ctx.weights, ctx.size = [], weights, max(matrix.shape[-1], _SMALLEST)
-        return _forward(matrix, *weights, ctx.kept)
+        ctx.weights, ctx.passed = weights, _forward(matrix, *weights[:3])
+        return _last_mix(ctx.passed, weights[3], matrix.shape[-1])
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, d_maps: Tensor) -> tuple[Tensor | None, ...]:
         first, inner, outer, last = ctx.weights
-        stacked, blocks, maps = ctx.kept
-        missing = ctx.size - d_maps.shape[-1]
-        d_last_maps = torch.nn.functional.pad(d_maps, (0, missing, 0, missing)).flatten(2)
-        # The library is faster with the smaller factor on the left.
-        d_last = torch.bmm(maps, d_last_maps.mT).mT
-        d = torch.bmm(last.mT, d_last_maps)
-        d_inner, d_outer = torch.empty_like(inner), torch.empty_like(outer)
-        channels = first.shape[1]
-        d_mixed = d.new_empty(d.shape[0], 3 * channels, d.shape[-1])
-        d_result = d.new_empty(d.shape[0], 2 * channels, d.shape[-1])
-        d_left, d_right, d_entry = _maps(d_mixed, ctx.size).split(channels, 1)
-        d_product, d_active = _maps(d_result, ctx.size).split(channels, 1)
-        for block in reversed(range(inner.shape[1])):
-            maps, mixed, result = blocks[block]
-            left, right, entry = _maps(mixed, ctx.size).split(channels, 1)
-            d_outer[:, block] = torch.bmm(d, result.mT)
-            torch.bmm(outer[:, block].mT, d, out=d_result)
-            _multiply(d_product, right.mT, d_left)
-            _multiply(left.mT, d_product, d_right)
-            silu_backward.grad_input(d_active, entry, grad_input=d_entry)
-            d_inner[:, block] = torch.bmm(maps, d_mixed.mT).mT
-            d.baddbmm_(inner[:, block].mT, d_mixed)
-        return None, torch.bmm(d, stacked.mT), d_inner, d_outer, d_last
+        passed = ctx.passed
+        size, channels, (seeds, blocks) = max(d_maps.shape[-1], _SMALLEST), first.shape[1], inner.shape[:2]
+        missing = size - d_maps.shape[-1]
+        if missing:
+            d_maps = torch.nn.functional.pad(d_maps, (0, missing, 0, missing))
+        d_maps = d_maps.flatten(2)
+        # Derivatives by weights are made transposed: the library is faster with the smaller factor on the left.
+        d_last = torch.bmm(passed.last_maps, d_maps.mT).mT
+        d = torch.bmm(last.mT, d_maps)
+        d_inner, d_outer = (d.new_empty(blocks, seeds, channels, k * channels) for k in (3, 2))
+        # One buffer serves all blocks and stays in the cache.
+        d_mixed, d_result = (d.new_empty(seeds, k * channels, d.shape[-1]) for k in (3, 2))
+        d_mixed_parts, d_result_parts = _parts(d_mixed[None], 3, size), _parts(d_result[None], 2, size)
+        parts, transposed = _parts(passed.mixed, 3, size), _parts(passed.mixed, 3, size, transposed=True)
+        inward, outward, result = inner.unbind(1), outer.mT.unbind(1), passed.result.mT.unbind(0)
+        for block in reversed(range(blocks)):
+            torch.bmm(d, result[block], out=d_outer[block])
+            torch.bmm(outward[block], d, out=d_result)
+            for seed in range(seeds):
+                entry = parts[block * seeds + seed][2]
+                left, right, _ = transposed[block * seeds + seed]
+                d_left, d_right, d_entry = d_mixed_parts[seed]
+                d_product, d_active = d_result_parts[seed]
+                torch.bmm(d_product, right, out=d_left)
+                torch.bmm(left, d_product, out=d_right)
+                silu_backward.grad_input(d_active, entry, grad_input=d_entry)
+            torch.bmm(passed.maps[block], d_mixed.mT, out=d_inner[block])
+            d.baddbmm_(inward[block].mT, d_mixed)
+        d_first = torch.bmm(d, passed.stacked.mT)
+        return None, d_first, d_inner.permute(1, 0, 3, 2), d_outer.transpose(0, 1), d_last
 
 
 def _dealt(level: Tensor, film: Tensor) -> tuple[Tensor, ...]:

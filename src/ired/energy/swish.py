@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 silu_backward = torch.ops.aten.silu_backward  # (dE/dh, u) -> dE/du
+silu_out = torch.ops.aten.silu.out
 
 
 @dataclass(frozen=True)
