@@ -46,6 +46,7 @@ lint: environment
 	$(BIN)/mypy
 
 bench: environment
+	$(BIN)/python benchmarks/training_step.py --network equivariant --threads 1
 	$(BIN)/python benchmarks/training_step.py --size laptop --threads 1
 	$(BIN)/python benchmarks/training_step.py --size paper
 

@@ -35,8 +35,12 @@ class PreparedEnergy(Protocol):
         """E and grad_y E: (S, B, D) -> (S, B), (S, B, D). Each sample's gradient is its own; differentiable
         by the weights."""
 
-    def at_level(self, t: Tensor) -> PreparedEnergy:
-        """The same weights and conditions at other noise levels (S, B), at the cost of what depends on them."""
+
+class RelevelledEnergy(PreparedEnergy, Protocol):
+    """One that can go to other noise levels, which inference does ten times at the same conditions."""
+
+    def at_level(self, t: Tensor) -> RelevelledEnergy:
+        """The same weights and conditions at noise levels t (S, B); what does not depend on t is shared."""
 
 
 class EnergyNetwork(Protocol):
@@ -60,7 +64,7 @@ class EnergyNetwork(Protocol):
     def initial_weights(self, generator: torch.Generator) -> Weights:
         """The weights of one seed, without the pack dimension."""
 
-    def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedEnergy:
+    def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> RelevelledEnergy:
         """Bind (S, ...) weights to conditions (S, B, C) and noise levels (S, B)."""
 
     def multiply_adds(self) -> MultiplyAdds:

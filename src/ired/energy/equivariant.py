@@ -11,11 +11,12 @@ head, of y at noise level t:
     o = (y + out swish(u)) outer_gain_t / sqrt(2) + (answer H) answer_gain_t 32 / s
     E = || o ||_F^2                                                            one output channel
 
-The names (`left`, `maps`, ...) are weights that mix channels, stacked where they mix the same maps: `trunk.inner`
-has left, right and entry_in of every block, `trunk.outer` product and entry_out, `head.mix` maps, offset and
-answer. Two maps beside each other are multiplied as matrices (Maron et al. 2019, Invariant and Equivariant Graph Networks, has the linear maps; the product is
-added to them). Permuting rows and columns of A and y together permutes every map alike and leaves the energy
-unchanged. Nothing depends on n, so weights trained at one n run at another.
+The names (`left`, `maps`, ...) are weights that mix channels, stacked where they mix the same maps:
+`trunk.inner` has left, right and entry_in of every block, `trunk.outer` product and entry_out, `head.mix` maps,
+offset and answer. Two maps beside each other are multiplied as matrices (Maron et al. 2019, Invariant and
+Equivariant Graph Networks, has the linear maps; the product is added to them). Permuting rows and columns of A
+and y together permutes every map alike and leaves the energy unchanged. Nothing depends on n, so weights
+trained at one n run at another.
 
 The trunk's maps are near polynomials of A / s of degree 2^blocks, and a polynomial of high degree explodes
 beyond where it was fitted. s is at least the largest singular value of A and close to it, so the spectrum of

@@ -24,8 +24,8 @@ _SMALLEST = 8
 
 
 def _parts(columns: Tensor, parts: int, size: int, transposed: bool = False) -> list[tuple[Tensor, ...]]:
-    """Views of (blocks, S, parts C, B n^2), or of their transposes, the channels of one seed and part as a batch of maps: for every block
-    and seed, a tuple of (C B, n, n).
+    """Views of (blocks, S, parts C, B n^2), or of their transposes: for every block and seed a tuple of (C B, n,
+    n), the channels of one part and all samples as a batch of maps.
 
     They are made for all blocks at once, since a view costs a tenth of an operation on small maps.
     """
