@@ -51,7 +51,9 @@ class HeadOperands(NamedTuple):
 class FastEquivariantEnergy(EquivariantEnergy):
     """The equivariant network in its fast form."""
 
-    def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> FastPreparedEquivariant:
+    def prepare(  # type: ignore[override]  # the other form's, and no kind of it
+        self, weights: Weights, condition: Tensor, t: Tensor
+    ) -> FastPreparedEquivariant:
         """The trunk, and the head's share of it, once for all evaluations at matrices (S, B, n^2) of any n
         and noise levels (S, B)."""
         matrix, scale = self.scaled(condition)
@@ -70,8 +72,8 @@ class FastPreparedEquivariant:
         self._network, self._shared = network, (maps, film, out, scale)
         level = torch.nn.functional.one_hot(t, network.levels).to(maps)
         deal = LevelFunction.apply if torch.is_grad_enabled() else at_level
-        by_level = deal(maps, level, film, network.answer_scale(scale))
-        self._operands = HeadOperands(*by_level[:2], out, *by_level[2:])
+        scaled, offset, outer_gain, answer = deal(maps, level, film, network.answer_scale(scale))
+        self._operands = HeadOperands(scaled, offset, out, outer_gain, answer)
         self._size = maps.shape[-2:]
 
     def at_level(self, t: Tensor) -> FastPreparedEquivariant:

@@ -86,8 +86,9 @@ class MlpEnergy:
         features = self._features.to(condition).expand(condition.shape[0], -1, -1)
         shared = SharedFunction.apply(condition, level, features, *(weights[name] for name in SHARED_WEIGHTS))
         names = ("fc2.weight", "fc3.weight", "fc4.weight", "fc4.bias")
-        bound = partial(self.prepare, weights, condition)
-        return PreparedMlp(*shared, *(weights[name] for name in names), at_level=bound)
+        return PreparedMlp(
+            partial(self.prepare, weights, condition), *shared, *(weights[name] for name in names)
+        )
 
     def multiply_adds(self) -> MultiplyAdds:
         """Matrix products of one sample: forward, and the closed-form gradient's way back (the same layers
@@ -110,6 +111,7 @@ class PreparedMlp:
     anew: the matrix's share is a small part of an evaluation.
     """
 
+    at_level: Callable[[Tensor], PreparedMlp]
     matrix_share: Tensor
     film: Tensor
     w1: Tensor
@@ -117,7 +119,6 @@ class PreparedMlp:
     w3: Tensor
     w4: Tensor
     b4: Tensor
-    at_level: Callable[[Tensor], PreparedMlp]
 
     def _operands(self) -> tuple[Tensor, ...]:
         return self.matrix_share, self.film, self.w1, self.w2, self.w3, self.w4, self.b4
