@@ -2,6 +2,7 @@
 # make experiments  every experiment of config.yaml at that scale, the seeds of a variant trained as one model
 # make test      all tests that need no extra server          make lint     style, types, rules
 # make figures   every figure that tables at hand allow       make bench    speed of a training step
+# make lock      resolve requirements.lock anew
 # make doctor    is this cluster ready?                       make clean-results
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -12,7 +13,7 @@ EXPERIMENTS := $(shell sed -n '/^experiments:/,$$ s/^  \([a-z_0-9]*\):$$/\1/p' c
 # The rules that draw, one for each experiment.
 DRAW := $(EXPERIMENTS:%=draw_%)
 
-.PHONY: study experiments test test-slurm test-slurm-all doctor lint figures bench workflow-graph clean-results environment
+.PHONY: lock study experiments test test-slurm test-slurm-all doctor lint figures bench workflow-graph clean-results environment
 
 environment: $(VENV)/.installed
 
@@ -25,12 +26,22 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+# The resolver's answer, without what merely happens to be installed; without hashes and local labels, since CPU and CUDA builds of torch
+# share a version.
+RESOLVED := import json, sys; print("\# Resolved by `make lock` from requirements.in and requirements-dev.in; do not edit."); \
+  [print(n + "==" + v.split("+")[0]) for n, v in sorted(((i["metadata"]["name"], i["metadata"]["version"]) for i in json.load(sys.stdin)["install"]), key=lambda x: x[0].lower())]
+
+lock: environment
+	$(BIN)/python -m pip install --dry-run --ignore-installed --quiet --report - -r requirements.in -r requirements-dev.in 2>/dev/null \
+	  | $(BIN)/python -c '$(RESOLVED)' > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
 study: environment
 	@$(SNAKEMAKE) all
 	@$(BIN)/python -m ired summary
 
 experiments: environment
-	@$(SNAKEMAKE) $(EXPERIMENTS) --config seeds_per_job=3
+	@$(SNAKEMAKE) experiments --config seeds_per_job=3
 
 figures: environment
 	@$(SNAKEMAKE) figures --allowed-rules figures $(DRAW)

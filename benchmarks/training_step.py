@@ -25,11 +25,11 @@ import yaml
 from plain_loop import PlainLoop
 
 from ired.energy.equivariant import EquivariantEnergy
+from ired.job.build import build_engine
 from ired.record.provenance import cpu_name
 from ired.study.resolve import ResolvedStudy
 from ired.study.run_config import RunConfig
-from ired.training.engine import Engine
-from ired.training.loop import pick_device, use_threads
+from ired.training.torch_setup import pick_device, use_threads
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -73,7 +73,7 @@ def mlp_ways(size: str, device: str, packs: tuple[int, ...]) -> tuple[Ways, Step
     ways: Ways = {}
     for strategy in STRATEGIES:
         for seeds in packs:
-            engine = Engine(study.run_config(size, strategy, 0), tuple(range(seeds)), device)
+            engine = build_engine(study.run_config(size, strategy, 0), tuple(range(seeds)), device)
             way = "engine" if seeds == 1 else f"engine, {seeds} seeds packed"
             ways[strategy, way] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
         if device == "cpu":
@@ -101,10 +101,10 @@ def equivariant_ways(
             }
         )
         for seeds in packs:
-            engine = Engine(config, tuple(range(seeds)), device)
+            engine = build_engine(config, tuple(range(seeds)), device)
             way = "engine" if seeds == 1 else f"engine, {seeds} seeds packed"
             ways[strategy, way] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
-        plain = Engine(config, (0,), device)
+        plain = build_engine(config, (0,), device)
         plain.network = plain.objective.network = EquivariantEnergy(
             config.network,  # type: ignore[arg-type]
             *(plain.task.condition_shape, plain.task.solution_shape, config.schedule.timesteps),

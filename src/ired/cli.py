@@ -108,7 +108,7 @@ def train(
         from ired.job.deadline import stopper_for
         from ired.job.train import Execution, train_and_publish
         from ired.study.run_config import RunConfig
-        from ired.training.loop import pick_device, use_threads
+        from ired.training.torch_setup import pick_device, use_threads
 
         run_dirs = run_dir or []
         if len(run_dirs) != (0 if receipt else len(config)):
@@ -135,7 +135,7 @@ def diagnose(
 ) -> None:
     """Conditioning, energy profile, directions and sizes of the errors of one trained run."""
     from ired.diagnostics.run import diagnose as run_diagnostics
-    from ired.training.loop import pick_device, use_threads
+    from ired.training.torch_setup import pick_device, use_threads
 
     use_threads(threads)
     run_diagnostics(run_dir, data, matrices, run_dir, pick_device(device))
@@ -217,6 +217,36 @@ def summary(
     from ired.report.terminal import configured_scale, show
 
     show(Path("results") / (scale or configured_scale()), experiment)
+
+
+@app.command()
+def solve(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    problem: Annotated[Path, typer.Argument(help="A .npy file: one problem, or a stack (N, ...) of them.")],
+    out: Annotated[Path, typer.Option(help="The .npy file for the answers.")],
+) -> None:
+    """Answer problems of your own with a trained energy: for inversion matrices in, inverses out."""
+    import io
+    import time
+
+    import numpy as np
+
+    from ired.base.files import write_bytes
+    from ired.trained import load
+
+    try:
+        condition = np.load(problem, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{problem} is no readable .npy file: {error}") from None
+    trained, started = load(run), time.perf_counter()
+    answer = trained.solve(condition)
+    seconds, buffer = time.perf_counter() - started, io.BytesIO()
+    np.save(buffer, answer)
+    write_bytes(out, buffer.getvalue())
+    print(f"{out}: answers of shape {answer.shape} in {seconds:.2f} s")
+    print(
+        f"residual {np.mean(trained.residual(condition, answer)):.3g} (mean; what the answer leaves of the problem)"
+    )
 
 
 @app.command()

@@ -14,11 +14,11 @@ from ired.base.streams import Streams
 from ired.diagnostics.energy_profile import gap_statistics
 from ired.diffusion.descent import Descender, Inference, ReleaseCompat, annealed_levels, infer
 from ired.energy import BoundEnergy
+from ired.job.build import build_engine
 from ired.negatives import Positives, Strategy
 from ired.negatives.adversarial import AdversarialNegatives, AdversarialSettings
 from ired.negatives.langevin import LangevinNegatives
 from ired.negatives.replay import ReplayBuffer
-from ired.training.engine import Engine
 
 
 def permuted(batch: Positives, order: Tensor) -> Positives:
@@ -96,7 +96,7 @@ def test_u3_on_a_trained_network() -> None:
     """Trained for 400 steps without negatives: under one tenth of the mined negatives are ranked wrongly with
     one step size, half with the doubled step."""
     small = {"network__hidden": 64, "training__batch_size": 128, "optimiser__learning_rate": 2e-3}
-    engine = Engine(
+    engine = build_engine(
         tiny_config(negatives={"strategy": "none"}, contrast=None, training__steps=400, **small), (0,)
     )
     for _ in range(400):

@@ -31,7 +31,7 @@ def test_t1_a_clean_run_its_repetition_one_seed_by_path_and_figures(
     assert one.code == 0 and len(one.submitted) == 1 and contents(project.run_dir(1)) == before
     assert project.ends(1) == ["finished"], "republished, not trained again"
 
-    shutil.copytree(repository / "results/shipped/laptop", project.root / "results/shipped/tiny")
+    shutil.copytree(repository / "results/shipped/laptop_mlp", project.root / "results/shipped/tiny")
     shutil.copytree(repository / "results/published", project.root / "results/published")
     logs = [fake(project, command, f'echo {command} "$@" >> $log') for command in COMMANDS]
     drawn = project.run("figures")

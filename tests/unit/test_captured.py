@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from factories import tiny_config
-from ired.training.engine import CapturedUpdate, Engine
+from ired.job.build import build_engine
+from ired.training.cuda_graph import CapturedUpdate
+from ired.training.engine import Engine
 
 LANGEVIN = {
     "strategy": "langevin",
@@ -71,7 +73,7 @@ def captured_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes an engine whose step is captured."""
 
     def make(config: Any) -> tuple[Engine, CapturedUpdate]:
-        engine = Engine(config, (0, 1))
+        engine = build_engine(config, (0, 1))
         captured = CapturedUpdate(engine)
         engine._captured = captured
 
@@ -93,7 +95,7 @@ def captured_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("case", CASES)
 def test_a_replayed_step_is_the_plain_one(case: str, captured_engine: Any) -> None:
     config = tiny_config(**CASES[case])
-    plain = Engine(config, (0, 1))
+    plain = build_engine(config, (0, 1))
     engine, captured = captured_engine(config)
     # Warming up leaves an empty buffer where the plain first step has none yet: the same terms are then added
     # in another order. A wrong draw or a step too many would move weights by the learning rate, 1e-3.
@@ -112,7 +114,7 @@ def test_a_replayed_step_is_the_plain_one(case: str, captured_engine: Any) -> No
 
 def test_a_resumed_run_is_captured_where_it_stands(captured_engine: Any) -> None:
     config = tiny_config(**CASES["replayed"])
-    plain = Engine(config, (0, 1))
+    plain = build_engine(config, (0, 1))
     for _ in range(4):
         plain.advance()
     engine, _ = captured_engine(config)

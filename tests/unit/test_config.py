@@ -12,9 +12,9 @@ import yaml
 
 from factories import tiny_config, tiny_settings
 from ired.base.errors import UserError
+from ired.job.build import build_engine
 from ired.study.resolve import ResolvedStudy
-from ired.study.run_config import RunConfig, merged, same_pack
-from ired.training.engine import Engine
+from ired.study.run_config import RunConfig, check_pack, merged
 
 
 @pytest.fixture
@@ -138,11 +138,11 @@ def test_merging_replaces_another_strategy_and_extends_the_same() -> None:
 
 
 def test_a_pack_differs_in_the_seed_alone() -> None:
-    same_pack([tiny_config(seed=0), tiny_config(seed=1)])
+    check_pack([tiny_config(seed=0), tiny_config(seed=1)])
     with pytest.raises(UserError, match="once"):
-        same_pack([tiny_config(), tiny_config()])
+        check_pack([tiny_config(), tiny_config()])
     with pytest.raises(UserError, match="seed"):
-        same_pack([tiny_config(), tiny_config(seed=1, problem__n=4)])
+        check_pack([tiny_config(), tiny_config(seed=1, problem__n=4)])
 
 
 def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dict[str, Any]) -> None:
@@ -168,10 +168,10 @@ def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dic
 
 
 def test_the_baseline_may_be_called_after_a_variant_that_equals_it(study_values: dict[str, Any]) -> None:
-    """At laptop scale none_stabilised is none; what is compared with it is compared with none."""
-    values = put(put(study_values, "comparison.baseline", "none_stabilised"), "scale", "laptop")
+    """At the scale laptop_mlp none_stabilised is none; what is compared with it is compared with none."""
+    values = put(put(study_values, "comparison.baseline", "none_stabilised"), "scale", "laptop_mlp")
     study = ResolvedStudy(put(values, "experiments.mixing.variants", ["none_stabilised", "random", "mixed"]))
-    assert study.comparisons("laptop", "mixing") == [("random", "none"), ("mixed", "none")]
+    assert study.comparisons("laptop_mlp", "mixing") == [("random", "none"), ("mixed", "none")]
     assert study.comparisons("paper", "mixing")[0] == ("random", "none_stabilised")
 
 
@@ -186,11 +186,13 @@ def test_a_scale_has_the_last_word_on_its_variants(study_values: dict[str, Any])
     assert study.run_config("smoke", "none", 0).early_stopping is None
 
 
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "workstation", "paper"])
+@pytest.mark.parametrize(
+    "scale", ["smoke", "laptop", "workstation", "laptop_mlp", "workstation_mlp", "paper"]
+)
 def test_equal_compute_is_as_much_arithmetic_as_mining(study_values: dict[str, Any], scale: str) -> None:
     study = ResolvedStudy(study_values)
     longer, mined = (
-        Engine(run, (0,)).multiply_adds_per_step() * run.training.steps
+        build_engine(run, (0,)).multiply_adds_per_step() * run.training.steps
         for run in (study.run_config(scale, v, 0) for v in ("none_equal_compute", "adversarial"))
     )
     assert longer == pytest.approx(mined, rel=0.005)

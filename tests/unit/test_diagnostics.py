@@ -26,16 +26,19 @@ from ired.diagnostics.energy_profile import (
     path_statistics,
     saturation_share,
 )
+from ired.diagnostics.energy_profile import profile as profile_of
 from ired.diagnostics.error_directions import error_direction_rows, error_shares
 from ired.diagnostics.error_sizes import LEVELS, carried_share, error_size_rows
-from ired.diagnostics.run import OUTPUTS, Level, diagnose
+from ired.diagnostics.run import diagnose
+from ired.diagnostics.subject import Level
 from ired.diffusion.descent import Descent
 from ired.diffusion.schedule import ScheduleSettings, noise_schedule
+from ired.job.build import build_engine, build_parts
 from ired.job.train import Execution, train_and_publish
+from ired.record.schema import DIAGNOSTICS
 from ired.tasks import ProblemSet, build_task
 from ired.tasks.held_out import SPLITS, write_split
 from ired.tasks.inversion import eigenvalues, fit_polynomial
-from ired.training.engine import Engine
 from ired.training.stopping import Stopper
 
 SCHEDULE = noise_schedule(ScheduleSettings())
@@ -186,22 +189,36 @@ def test_a_level_is_diagnosed_alike_whatever_was_diagnosed_before(fraction: floa
     """Chains that replay kept from an earlier snapshot would come back here under other matrices."""
     replay = {"strategy": "langevin", "opt_steps": 2, "replay": {"size": 200, "buckets": 10}}
     mixed = {"strategy": "mixed", "first": replay, "second": {"strategy": "random"}, "fraction": fraction}
-    engine = Engine(tiny_config(negatives=mixed), (0,))
+    engine = build_engine(tiny_config(negatives=mixed), (0,))
     engine.advance()
     held_out = ProblemSet(*(x[0] for x in inversion(n=3).draw(Streams([0], step=0), 40, "id")))
-    first, second = (Level(engine, engine.flat.detach().clone(), held_out, 4, 1).rows() for _ in range(2))
+    first, second = (profile_of(Level(engine.parts, engine.flat, held_out, 0, 4, 1)) for _ in range(2))
     assert first == second
-    fresh = Engine(engine.config, (0,))
-    assert Level(fresh, engine.flat.detach().clone(), held_out, 4, 1).rows() == first
+    fresh = build_parts(tiny_config(negatives=mixed))
+    assert profile_of(Level(fresh, engine.flat, held_out, 0, 4, 1)) == first
+
+
+def test_a_diagnosis_draws_nothing_that_training_draws() -> None:
+    """The generators of training step t are not those of noise level t."""
+    config = tiny_config(negatives={"strategy": "random"})
+    engine = build_engine(config, (0,))
+    held_out = ProblemSet(*(x[0] for x in inversion(n=3).draw(Streams([0], step=0), 16, "id")))
+    level = Level(engine.parts, engine.flat, held_out, 0, 0, 1)
+    assert level.proposal is not None
+    trained = Streams([0], step=0)
+    batch = level.batch
+    as_trained = engine.strategy.propose(level.energy, batch, trained)
+    assert not torch.allclose(as_trained.solution, level.proposal.solution)
+    assert not torch.allclose(Streams([0], step=0).normal("noise", 16, 9), batch.noise)
 
 
 def test_the_energy_term_is_diagnosed_as_it_is_trained() -> None:
     """Its weight is that of the step, its saturation that of its own logit."""
-    held_out = ProblemSet(*(x[0] for x in inversion(n=3).draw(Streams([0], step=0), 40, "id")))
+    held_out = ProblemSet(*(x[0] for x in inversion(n=3).draw(Streams([0], step=0), 1000, "id")))
 
     def profile(step: int, **contrast: Any) -> dict[str, Any]:
-        engine = Engine(tiny_config(contrast=contrast), (0,))
-        return Level(engine, 2 * engine.flat.detach().clone(), held_out, 0, step).rows()["profile"]
+        engine = build_engine(tiny_config(contrast=contrast), (0,))
+        return profile_of(Level(engine.parts, 2 * engine.flat.detach(), held_out, 0, 0, step))
 
     warming = {"loss": "nce", "weight": {"warmup_steps": 10, "max_weight": 0.5}}
     full = profile(20, loss="nce", weight=0.5)["gradient_norm_ratio"]
@@ -246,7 +263,7 @@ def test_tables_of_a_run_are_complete_and_reproducible(finished: tuple[Path, Pat
     sizes = pd.read_csv(tmp_path / "a" / "error_sizes.csv")
     assert sizes.groupby("split")["carried_share"].max().tolist() == [1, 1]
     assert (sizes["matrices"] == 50).all() and sizes.notna().all().all()
-    for name in OUTPUTS:
+    for name in (f"{table}.csv" for table in DIAGNOSTICS):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 

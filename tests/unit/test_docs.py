@@ -23,11 +23,11 @@ import json, sys
 import torch
 from ired.study.run_config import RunConfig
 from ired.study.schema import Experiment, Scale, Study
-from ired.training.engine import Engine
+from ired.job.build import build_engine
 from ired.base.errors import UserError
 
 settings = json.loads(sys.argv[1])
-engine = Engine(RunConfig.from_json(json.dumps(settings)), (0,))
+engine = build_engine(RunConfig.from_json(json.dumps(settings)), (0,))
 proposals, propose = [], engine.strategy.propose
 
 
@@ -44,7 +44,7 @@ for batch, proposal in proposals:
     pair = (proposal.solution.unflatten(-1, (3, 3)), batch.solution.unflatten(-1, (3, 3)))
     value, truth = map(torch.linalg.eigvalsh, pair)
     between += ((value < truth) & (1 / value - 1 / truth < 0.5 + 1e-3)).all().item()
-plain = Engine(RunConfig.from_json(json.dumps(settings | {"negatives": {"strategy": "random"}})), (0,))
+plain = build_engine(RunConfig.from_json(json.dumps(settings | {"negatives": {"strategy": "random"}})), (0,))
 for _ in range(settings["training"]["steps"]):
     plain.advance()
 try:

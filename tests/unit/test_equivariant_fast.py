@@ -16,7 +16,7 @@ from ired.energy import Weights
 from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork
 from ired.energy.equivariant_fast import FastEquivariantEnergy
 from ired.energy.equivariant_trunk import TrunkFunction
-from ired.training.engine import Engine
+from ired.job.build import build_engine
 from ired.training.objective import Contrast, sample_contrast
 
 LEVELS = 10
@@ -127,14 +127,14 @@ def test_the_trunk_is_evaluated_and_differentiated_once_a_step(
         monkeypatch.setattr(TrunkFunction, way, staticmethod(counted))
     more = {"contrast": None} if strategy == "none" else {}
     config = tiny_config(network={"kind": "equivariant"}, negatives={"strategy": strategy}, **more)
-    Engine(config, (0,)).advance()
+    build_engine(config, (0,)).advance()
     assert calls == ["forward", "backward"]
 
 
 def trained(form: type[EquivariantEnergy], dtype: torch.dtype, steps: int = 20) -> Tensor:
     """Weights of two seeds after a short training with that form, starting alike."""
     config = tiny_config(network={"kind": "equivariant"}, problem__n=6, optimiser__learning_rate=0.006)
-    engine = Engine(config, (0, 1))
+    engine = build_engine(config, (0, 1))
     engine.network = engine.objective.network = form(config.network, (6, 6), (6, 6), LEVELS)
     engine.flat = engine.flat.detach().to(dtype).requires_grad_()
     engine.average = engine.flat.detach().clone()

@@ -14,7 +14,7 @@ from ired.record.schema import TABLES
 
 @pytest.fixture(scope="module")
 def shipped() -> Path:
-    return Path(__file__).parents[2] / "results/shipped/laptop/experiments"
+    return Path(__file__).parents[2] / "results/shipped/laptop_mlp/experiments"
 
 
 def rows_of(page: str, experiment: str) -> list[list[str]]:

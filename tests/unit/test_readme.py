@@ -72,24 +72,55 @@ def test_the_main_sentence(sections: dict[str, str]) -> None:
     rows = budget.set_index("variant")
     reached = {v: number(rows.loc[v, "mse_validation_mean"]) for v in ("adversarial", "none")}
     assert f"reaches a {metric_name('mse_validation')} of {reached['adversarial']}" in quote
-    assert f"in {rows.loc['adversarial', 'step']:,.0f} steps, none reaches {reached['none']}" in quote
+    steps = {v: f"{rows.loc[v, 'step']:,.0f}" for v in reached}
+    assert f"in {steps['adversarial']} steps, none reaches {reached['none']} in {steps['none']}." in quote
+    other = contrasts.set_index(["metric", "treatment", "baseline"]).loc[("mse_id", "random", "none")]
+    assert other["verdict"] == "worse"
+    assert f"by {percent(other['relative_difference'])} (Holm-adjusted p = {other['p_holm']:.2g})" in quote
+
+
+def test_what_the_contrast_does_not_do(sections: dict[str, str]) -> None:
+    """At the end of training, and what a step of mining costs."""
+    text = " ".join(sections["The main result"].split())
+    folder = Path(__file__).parents[2] / "results/shipped/laptop/tables/strategies"
+    profile = TABLES["energy_profile"].read(folder / "energy_profile.csv")
+    mined = (
+        profile[(profile["variant"] == "adversarial") & (profile["phase"] == 1)]
+        .groupby("t")
+        .mean(numeric_only=True)
+    )
+    assert "all of them at noise levels 1 to 8 are saturated" in text
+    assert (mined.loc[1:8, "saturation_share"] > 0.999).all()
+    shares = re.search(r"where (\d+) % and (\d+) % of them have the lower energy", text)
+    assert shares
+    assert all(
+        agrees(s, 100 * mined.loc[t, "misranked_share"]) for s, t in zip(shares.groups(), (0, 9), strict=True)
+    )
+    costs = (
+        TABLES["runs"]
+        .read(folder / "runs.csv")
+        .drop_duplicates("variant")
+        .set_index("variant")["madds_per_step"]
+    )
+    added = re.search(r"two descent steps add ([\d.]+) % to the multiply-adds", text)
+    assert added and agrees(added[1], 100 * (costs["adversarial"] / costs["none"] - 1))
 
 
 def test_the_earlier_scale(sections: dict[str, str]) -> None:
     contrasts = TABLES["contrasts"].read(
-        Path(__file__).parents[2] / "results/shipped/laptop/at_2000_steps/contrasts.csv"
+        Path(__file__).parents[2] / "results/shipped/laptop_mlp/at_2000_steps/contrasts.csv"
     )
     first = contrasts[contrasts["primary"]].set_index("metric").loc["mse_id"]
     assert (first["treatment"], first["baseline"], first["verdict"]) == ("adversarial", "none", "better")
-    text = " ".join(sections["The main result"].split())
+    text = " ".join(sections["The published kind of network"].split())
     shown = re.search(r"better at equal steps, by ([\d.]+) % \(Holm-adjusted p = ([\d.]+);", text)
     assert shown and agrees(shown[1], -100 * first["relative_difference"])
     assert float(shown[2]) == pytest.approx(first["p_holm"], rel=0.01)
 
 
 def test_the_published_size(sections: dict[str, str]) -> None:
-    runs, summary, affine = tables("workstation")
-    section = sections["At the published size"]
+    runs, summary, affine = tables("workstation_mlp")
+    section = sections["The published kind of network"]
     rows = rows_of(section)
     assert set(rows) == {"variant", "affine line", *summary["variant"]}
     for variant, mine in runs.groupby("variant"):
@@ -100,9 +131,19 @@ def test_the_published_size(sections: dict[str, str]) -> None:
     assert agrees(rows["affine line"][1], affine["id"]) and agrees(rows["affine line"][2], affine["ood"])
 
     study = ResolvedStudy(yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text()))
-    here, published = (study.run_config(scale, "none", 0).training for scale in ("workstation", "paper"))
+    here, published = (study.run_config(scale, "none", 0).training for scale in ("workstation_mlp", "paper"))
     share = here.steps * here.batch_size / (published.steps * published.batch_size)
     text = " ".join(section.split())
     assert f"{here.steps:,} steps of batch {here.batch_size}, {100 * share:g} % of the published" in text
     assert f"{published.steps:,} x {published.batch_size:,}" in text
     assert (runs["steps"] == here.steps).all()
+
+
+def test_the_trained_energy_answers_as_written(
+    sections: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    snippet = sections["Four ways of use"].split("```python\n")[1].split("```")[0]
+    root = Path(__file__).parents[2]
+    exec(snippet.replace('"results/', f'"{root}/results/'), {})
+    shown = re.search(r"# ([\d.]+);", snippet)
+    assert shown and agrees(shown[1], float(capsys.readouterr().out))

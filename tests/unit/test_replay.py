@@ -13,12 +13,12 @@ from torch import Tensor
 from closed_forms import SCHEDULE
 from factories import generator, tiny_config
 from ired.base.streams import Streams
+from ired.job.build import build_engine
 from ired.negatives import Positives
 from ired.negatives.replay import Replay, ReplayBuffer
 from ired.study.run_config import RunConfig
 from ired.tasks import build_task
 from ired.tasks.held_out import SPLITS, write_split
-from ired.training.engine import Engine
 from ired.training.stopping import Interrupted
 
 SEEDS, D = (0, 1), 4
@@ -169,8 +169,8 @@ def test_an_interrupted_run_with_replay_equals_the_uninterrupted_one(
 
 
 def test_a_pack_replays_what_its_seeds_replay_alone() -> None:
-    packed = Engine(replaying("replay"), (4, 2))
-    alone = Engine(replaying("replay"), (2,))
+    packed = build_engine(replaying("replay"), (4, 2))
+    alone = build_engine(replaying("replay"), (2,))
     for _ in range(6):
         packed.advance()
         alone.advance()

@@ -14,7 +14,7 @@ from ired.report.terminal import result_table
 SHIPPED = Path(__file__).parents[2] / "results" / "shipped"
 
 
-@pytest.mark.parametrize("scale", ["laptop", "workstation"])
+@pytest.mark.parametrize("scale", ["laptop_mlp", "workstation_mlp"])
 def test_a_variant_is_one_line_of_eighty_columns(scale: str) -> None:
     folder = SHIPPED / scale / "tables/strategies"
     summary, reference = (TABLES[name].read(folder / f"{name}.csv") for name in ("summary", "reference"))

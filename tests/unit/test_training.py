@@ -14,9 +14,9 @@ from tiny_runs import contents, run
 from factories import tiny_config
 from ired.base.errors import PassingError
 from ired.job import train
+from ired.job.build import build_engine
 from ired.job.train import Execution, seed_folder, train_and_publish
 from ired.record.publish import RESULT_FILES
-from ired.training.engine import Engine
 from ired.training.stopping import Stopper
 
 
@@ -46,8 +46,8 @@ def test_results_are_complete_and_say_what_they_are(sets: Path, tmp_path: Path) 
 
 def test_variants_at_equal_seed_see_equal_matrices_noise_and_initial_weights() -> None:
     engines = [
-        Engine(tiny_config(negatives={"strategy": "none"}, contrast=None), (3,)),
-        Engine(tiny_config(), (3,)),
+        build_engine(tiny_config(negatives={"strategy": "none"}, contrast=None), (3,)),
+        build_engine(tiny_config(), (3,)),
     ]
     assert torch.equal(engines[0].flat, engines[1].flat)
     seen = []
@@ -75,7 +75,7 @@ def test_adam_clipping_and_averaging_against_an_independent_loop() -> None:
     config = tiny_config(
         optimiser__gradient_clip=0.05, optimiser__decay="cosine", optimiser__ema={"decay": 0.9, "every": 2}
     )
-    engine = Engine(config, (0, 1))
+    engine = build_engine(config, (0, 1))
     weights, average = (
         engine.flat.detach().double().numpy().copy(),
         engine.flat.detach().double().numpy().copy(),
@@ -83,7 +83,7 @@ def test_adam_clipping_and_averaging_against_an_independent_loop() -> None:
     m, v = np.zeros_like(weights), np.zeros_like(weights)
     clipped = 0
     for k in range(1, 9):
-        twin = Engine(config, (0, 1))
+        twin = build_engine(config, (0, 1))
         twin.load_state({**engine.state(), "flat": engine.flat.detach()}, engine.step, 0)
         twin.streams.at(twin.step)
         condition, solution = twin.task.draw(twin.streams, 16, "id")
@@ -166,7 +166,7 @@ def test_a_seed_that_stops_early_has_the_snapshots_it_has_alone(sets: Path, tmp_
 
 
 def test_a_diverging_seed_is_a_result_and_leaves_its_pack_alone() -> None:
-    healthy, sick = Engine(tiny_config(), (0, 1)), Engine(tiny_config(), (0, 1))
+    healthy, sick = build_engine(tiny_config(), (0, 1)), build_engine(tiny_config(), (0, 1))
     with torch.no_grad():
         sick.flat[1] *= 1e12
     for _ in range(5):
@@ -215,7 +215,7 @@ def test_early_stopping_reports_the_best_validated_weights(sets: Path, tmp_path:
 def test_the_update_is_adam_with_clipping_as_the_librarys_class_does_it() -> None:
     """The engine calls Adam as a function; the class is the independent truth."""
     config = tiny_config(negatives={"strategy": "none"}, contrast=None)
-    engine, other = Engine(config, (0,)), Engine(config, (0,))
+    engine, other = build_engine(config, (0,)), build_engine(config, (0,))
     reference = other.flat
     optimiser = torch.optim.Adam([reference], lr=1.0, betas=config.optimiser.adam_betas)
     for _ in range(5):
@@ -234,7 +234,7 @@ def test_the_update_is_adam_with_clipping_as_the_librarys_class_does_it() -> Non
 def test_numbers_too_small_for_full_speed_are_taken_as_zero_in_every_thread() -> None:
     """In a process of its own: the setting is the processor's, and outlives a test."""
     program = (
-        "import torch; from ired.training.loop import use_threads; use_threads(2);"
+        "import torch; from ired.training.torch_setup import use_threads; use_threads(2);"
         "tiny = torch.full((1 << 20,), 1e-20);"
         "print((tiny * tiny).count_nonzero().item(), (tiny[:4] * tiny[:4]).count_nonzero().item())"
     )

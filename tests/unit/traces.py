@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ired.base.settings import parsed
+from ired.job.build import build_engine
 from ired.study.run_config import Ensemble, RunConfig
 from ired.tasks import ProblemSet, build_task
 from ired.tasks.held_out import SPLITS, draw_split
@@ -73,7 +74,7 @@ def trace(config: RunConfig) -> Trace:
     for split, matrices in sets.items():
         result.note(split, matrices.condition, matrices.solution)
     flag = torch.backends.cuda.matmul.allow_tf32
-    engine = Engine(config, (config.seed,))
+    engine = build_engine(config, (config.seed,))
     result.note("backend", torch.backends.cuda.matmul.allow_tf32)
     torch.backends.cuda.matmul.allow_tf32 = flag
     result.note("initial", engine.flat)
@@ -83,7 +84,7 @@ def trace(config: RunConfig) -> Trace:
     with tempfile.TemporaryDirectory() as folder:
         plan = CheckpointPlan(Path(folder), "trace", minutes=1e9)
         progress = Progress("trace", config.training.steps)
-        trainer = Trainer(engine, sets["validation"], plan, Stopper(), progress)
+        trainer = Trainer(engine, sets["validation"], plan, Stopper(), progress, config.early_stopping)
         trainer.run()
     result.note("stop", engine.step)
     result.note("history", [record.history for record in trainer.records])

@@ -24,7 +24,9 @@ def test_the_smoke_scale_from_matrices_to_the_report(snakemake: Snakemake, proje
         p.parent.relative_to(results / "runs").as_posix() for p in results.glob("runs/*/*/metrics.json")
     )
     assert runs == [
-        f"{variant}/seed{seed}" for variant in ("adversarial", "none", "random") for seed in (0, 1)
+        f"{variant}/seed{seed}"
+        for variant in ("adversarial", "none", "none_equivariant", "random")
+        for seed in (0, 1)
     ]
     planned_figures = ResolvedStudy(yaml.safe_load((project / "config.yaml").read_text())).figures(
         "strategies"

@@ -8,6 +8,7 @@ localrules:
     diagnostics,
     tables,
     figures,
+    experiments,
 
 
 def of_scale(pattern, scale=SCALE):
@@ -53,6 +54,12 @@ rule figures:
     """Every figure that tables at hand allow; trains nothing."""
     input:
         [path for where, experiment in tables_at_hand() for path in figure_paths(where, experiment)],
+
+
+rule experiments:
+    """Every experiment of config.yaml at the scale, with its figures."""
+    input:
+        [path for experiment in STUDY.study.experiments for path in figure_paths(SCALE, experiment)],
 
 
 # Every experiment by its name: `snakemake opt_steps` makes its tables and figures.

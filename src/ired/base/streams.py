@@ -37,13 +37,18 @@ class Streams:
     """The streams of a pack of seeds. Draws have the pack as leading dimension: (S, *shape).
 
     Generators are kept and reseeded, not made anew, because a captured CUDA graph replays the very generator
-    objects that it was captured with; their numbers are those of `stream`.
+    objects that it was captured with; their numbers are those of `stream`. purpose: set in front of every name, so that
+    what is drawn for it (a diagnosis, say) is nothing that training draws.
     """
 
     def __init__(
-        self, seeds: Sequence[int], device: torch.device | str = "cpu", step: int = INITIALISATION
+        self,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+        step: int = INITIALISATION,
+        purpose: str = "",
     ) -> None:
-        self.seeds = tuple(seeds)
+        self.seeds, self.purpose = tuple(seeds), purpose
         self.device = torch.device(device)
         self._generators: dict[str, list[torch.Generator]] = {}
         self._current: set[str] = set()
@@ -61,7 +66,7 @@ class Streams:
             self._generators[name] = [torch.Generator(self.device) for _ in self.seeds]
         if name not in self._current:
             for seed, generator in zip(self.seeds, self._generators[name], strict=True):
-                generator.manual_seed(stream_seed(seed, name, self.step))
+                generator.manual_seed(stream_seed(seed, self.purpose + name, self.step))
             self._current.add(name)
         return self._generators[name]
 

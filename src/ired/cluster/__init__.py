@@ -1,1 +1,4 @@
-"""What a training job owes a shared cluster, and what tells a person how jobs fare. Changes no number."""
+"""What tells a person how a cluster and the jobs on it fare: status, doctor, a site's settings. Changes no number.
+
+Must not import anything that reads tables.
+"""

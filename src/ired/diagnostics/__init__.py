@@ -1,1 +1,4 @@
-"""What negatives and energies look like: one trained run in, four small tables out."""
+"""What negatives and energies look like: one trained run in, small tables out.
+
+Must not import clusters or anything that reads tables.
+"""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import torch
 from torch import Tensor
 
+from ired.diagnostics.subject import Diagnostic, Subject
+from ired.record.schema import CONDITIONING
 from ired.tasks.inversion import residual_norm
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -42,3 +45,19 @@ def quantiles(name: str, values: Tensor) -> dict[str, float]:
         f"{name}_q{round(100 * q)}": v
         for q, v in zip(QUANTILES, values.quantile(levels).tolist(), strict=True)
     }
+
+
+def compute(subject: Subject) -> pd.DataFrame:
+    """conditioning.csv: the noised truth and the negative, brought to the solution's scale, at every level."""
+    rows = []
+    for key, level in subject.levels:
+        samples = {"positive": level.batch.positive}
+        if level.proposal is not None:
+            samples["negative"] = level.proposal.negative
+        for name, y in samples.items():
+            measured = conditioning(level.batch.condition[0].cpu(), y[0].cpu() / level.root)
+            rows.append(key | {"sample": name, "matrices": level.count} | measured)
+    return pd.DataFrame(rows)
+
+
+DIAGNOSTIC = Diagnostic(CONDITIONING, compute)

@@ -4,12 +4,18 @@ collapse)"""
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from ired.diagnostics.conditioning import quantiles
+from ired.diagnostics.subject import Diagnostic, Level, Subject
 from ired.diffusion.descent import Descent
+from ired.negatives import Proposal
+from ired.record.schema import ENERGY_PROFILE
+from ired.training.objective import contrast_logit, contrast_loss, denoising_loss
 
 SATURATED_SLOPE = 0.01
 
@@ -84,3 +90,45 @@ def gradient_conflict(denoise: Tensor, contrast: Tensor) -> dict[str, float | No
     norms = a.norm().item(), b.norm().item()
     cosine = (a @ b).item() / (norms[0] * norms[1]) if min(norms) > 0 else None
     return {"gradient_cosine": cosine, "gradient_norm_ratio": norms[1] / norms[0] if norms[0] > 0 else None}
+
+
+def profile(level: Level) -> dict[str, Any]:
+    """A row of energy_profile.csv without its key; what does not apply is left out."""
+    if level.proposal is None:
+        with torch.no_grad():
+            return {"energy_positive": level.energy.energy(level.batch.positive).mean().item()}
+    negative, positive, contrast = level.proposal.negative, level.batch.positive, level.parts.contrast
+    with torch.no_grad():
+        low, high = level.energy.energy(positive)[0], level.energy.energy(negative)[0]
+    row: dict[str, Any] = gap_statistics(low.cpu(), high.cpu())
+    if contrast is not None and contrast.loss == "nce":  # E+ - E- itself has the same slope everywhere
+        row["saturation_share"] = saturation_share(contrast_logit(contrast, low, high, level.sigma).cpu())
+    row |= likelihood_statistics(level.root * level.batch.solution[0], positive[0], negative[0], level.sigma)
+    row |= path_statistics(level.proposal.descent)
+    row |= diversity_statistics(negative[0])
+    return row | gradient_conflict(*parameter_gradients(level, level.proposal))
+
+
+def parameter_gradients(level: Level, proposal: Proposal) -> tuple[Tensor, Tensor]:
+    """Gradients by the weights of the denoising loss and of the weighted energy term, (P,) each."""
+    parts = level.parts
+    assert parts.contrast is not None
+    denoise = denoising_loss(level.energy, level.batch.positive, level.batch.noise).sum()
+    term = contrast_loss(
+        parts.contrast, level.energy, level.batch, proposal, parts.schedule, parts.task.residual
+    ).sum()
+    weighted = parts.contrast.weight_at(level.step) * term
+    first = torch.autograd.grad(denoise, level.flat, retain_graph=True)[0]
+    second = torch.autograd.grad(weighted, level.flat, retain_graph=True, allow_unused=True)[0]
+    return first[0], torch.zeros_like(first[0]) if second is None else second[0]
+
+
+def compute(subject: Subject) -> pd.DataFrame:
+    """energy_profile.csv: every snapshot at every level."""
+    rows = [key | {"matrices": level.count} | profile(level) for key, level in subject.levels]
+    # Columns that do not apply (nothing is mined without a contrast) are there and empty.
+    empty = dict.fromkeys(ENERGY_PROFILE.names)
+    return pd.DataFrame([empty | row for row in rows])
+
+
+DIAGNOSTIC = Diagnostic(ENERGY_PROFILE, compute)

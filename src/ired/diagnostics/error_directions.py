@@ -7,8 +7,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ired.diagnostics.subject import Diagnostic, Subject
+from ired.record.schema import ERROR_DIRECTIONS
 from ired.tasks import ProblemSet
-from ired.tasks.inversion import Apply, eigenvalues, spectral_error
+from ired.tasks.inversion import Apply, eigenvalues, fit_polynomial, spectral_error
 
 
 def error_shares(condition: Tensor, solution: Tensor, answer: Tensor) -> Tensor:
@@ -34,3 +36,12 @@ def error_direction_rows(split: str, problems: ProblemSet, answer: Tensor, affin
             "eigenvalue_median": np.median(values, 0),
         }
     )
+
+
+def compute(subject: Subject) -> pd.DataFrame:
+    """error_directions.csv: both test sets."""
+    affine = fit_polynomial(eigenvalues(subject.problems("fit")), 1)
+    return pd.concat(error_direction_rows(split, *found, affine) for split, found in subject.answers.items())
+
+
+DIAGNOSTIC = Diagnostic(ERROR_DIRECTIONS, compute)

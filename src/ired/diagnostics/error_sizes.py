@@ -7,6 +7,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from ired.diagnostics.subject import Diagnostic, Subject
+from ired.record.schema import ERROR_SIZES
 from ired.tasks import Predictor, ProblemSet
 
 # Shares of the matrices, in the order of their errors; the ends of the tail a little denser.
@@ -36,3 +38,13 @@ def error_size_rows(split: str, problems: ProblemSet, answer: torch.Tensor, line
             "affine_carried_share": carried_share(of_line, LEVELS),
         }
     )
+
+
+def compute(subject: Subject) -> pd.DataFrame:
+    """error_sizes.csv: both test sets."""
+    task = subject.parts.task
+    line = next(p for p in task.predictors(subject.problems("fit")) if p.name == task.line)
+    return pd.concat(error_size_rows(split, *found, line) for split, found in subject.answers.items())
+
+
+DIAGNOSTIC = Diagnostic(ERROR_SIZES, compute)

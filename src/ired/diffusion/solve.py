@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,10 +37,16 @@ class Solver:
     """A network's annealed inference for a pack of seeds, on any set of problems."""
 
     def __init__(
-        self, task: Task, network: EnergyNetwork, settings: Inference, descender: Descender, streams: Streams
+        self,
+        task: Task,
+        network: EnergyNetwork,
+        settings: Inference,
+        descender: Descender,
+        seeds: Sequence[int],
+        device: torch.device | str,
     ) -> None:
         self.task, self.network, self.settings, self.descender = task, network, settings, descender
-        self.seeds, self.device = streams.seeds, streams.device
+        self.seeds, self.device = tuple(seeds), torch.device(device)
 
     def answers(self, weights: Weights, problems: ProblemSet) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Conditions (N, C), solutions (N, D) and the pack's answers (S, N, D), chunk by chunk.

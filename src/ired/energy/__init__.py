@@ -1,6 +1,8 @@
 """Energy networks E(A, y, t), low = good, behind one protocol. A new one is a file beside these and a line in
 NETWORKS.
 
+Must not import negatives, training, or anything that reads tables.
+
 A network is stateless: its weights are a dictionary of tensors with the pack of seeds as leading dimension,
 so one batched model trains many seeds at once. `prepare` binds weights to a batch of matrices and noise
 levels and does once what every evaluation at that batch shares; the result evaluates energies and energy

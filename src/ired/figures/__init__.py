@@ -1,4 +1,4 @@
-"""Figures: tables in, pictures out. Nothing here trains, imports torch or computes a statistic.
+"""Figures: tables in, pictures out. Must not import torch, training or tasks; nothing here computes a statistic.
 
 Every module of this folder is one figure: its value `FIGURE` says its title, its tables, its caption, how to
 read it, and draws it. What figures are built from is in `toolkit`.

@@ -42,7 +42,7 @@ PUBLISHED_N = 20  # matrix size of every published value
 # The affine predictor at n = 20, from 100,000 matrices per test set: the published values sit on it.
 
 
-PUBLISHED_AFFINE = {"id": 0.00956, "ood": 0.2067}
+PUBLISHED_AFFINE = {"id": 0.00957, "ood": 0.2080}  # 100,000 matrices each; held by a test
 
 
 RECORD = "ten-seed-record"

@@ -6,7 +6,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ired.job.lock import RunLock, describe
 from ired.job.log_guard import when_words_are_lost
 from ired.record.provenance import hardware
 from ired.training.checkpoint import load_checkpoint
-from ired.training.loop import Trainer
+from ired.training.loop import Callbacks, CheckpointPlan, Trainer
 from ired.training.stopping import Interrupted, Stopper
 
 HEARTBEAT_SECONDS, LOOK_SECONDS = 60.0, 5.0
@@ -109,70 +109,65 @@ def sweep(folders: Sequence[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-class JobTrainer(Trainer):
-    """A trainer that tells its job how it fares, and proves in its first seconds that it can step, save and
-    load."""
+class JobCallbacks(Callbacks):
+    """Tells the job how the training fares, and proves with the attempt's first checkpoint that it can be read."""
 
-    job: Job
-    events: Events
-    _proven = False
+    def __init__(self, job: Job, events: Events, plan: CheckpointPlan, say: Callable[[str], None]) -> None:
+        self.job, self.events, self.plan, self.say = job, events, plan, say
+        self._proven = False
 
-    @contextmanager
-    def attempt(self, job: Job, events: Events) -> Iterator[None]:
-        """Note the attempt's beginning, where it resumes, and its end."""
-        self.job, self.events = job, events
-        commit, _, diff = (code_identity() or "").partition("+")
-        facts = {"commit": commit or None, "diff": diff or None, "node": hardware(str(self.engine.device))}
-        events.note("started", seeds=list(self.engine.seeds), **facts)
-        try:
-            self.refuse_little_space()
-            if self.resume():
-                events.note("resumed", step=self.engine.step)
-            yield
-        except BaseException as error:
-            why = str(error) if isinstance(error, (Interrupted, UserError)) else repr(error)
-            events.note("ended", why=why, step=self.engine.step)
-            raise
-        events.note("ended", why="finished", step=self.engine.step)
+    def on_step(self, step: int) -> None:
+        self.job.step = step
 
-    def refuse_little_space(self) -> None:
-        """Refuse to start where a few checkpoints do not fit.
-
-        Raises:
-            PassingError: what is free and what is needed.
-        """
-        # Its last checkpoint also holds the snapshots and the best weights. (A replay buffer is not there
-        # yet; of the published one, 10,000 chains, the margin of several checkpoints takes care.)
-        later = len(self.snapshot_steps) + (self.best_flat is not None)
-        size = sum(t.nbytes for t in self.engine.state().values()) + later * self.engine.flat.nbytes
-        needed = CHECKPOINTS_OF_SPACE * size
-        folder = self.plan.folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(folder).free
-        except OSError as error:
-            raise PassingError(f"cannot write {folder}: {error.strerror}") from error
-        if free < needed:
-            text = f"{folder}: {free >> 20} MiB are free, {CHECKPOINTS_OF_SPACE} checkpoints need"
-            raise PassingError(f"{text} {(needed >> 20) + 1} MiB; free space")
-
-    def _after_step(self) -> None:
-        super()._after_step()
-        self.job.step = self.engine.step
-
-    def _checkpoint_due(self) -> bool:
-        return not self._proven or super()._checkpoint_due()
-
-    def save(self) -> None:
-        """Write a checkpoint, timed; read the attempt's first one back."""
+    def before_checkpoint(self) -> None:
         self.job.refuse_lost_lock()
-        started = time.monotonic()
-        super().save()
-        seconds = time.monotonic() - started
-        self.stopper.checkpoint_took(seconds)
-        self.events.note("checkpoint", step=self.engine.step, seconds=round(seconds, 3))
+
+    def on_checkpoint(self, step: int, seconds: float) -> None:
+        self.job.stopper.checkpoint_took(seconds)
+        self.events.note("checkpoint", step=step, seconds=round(seconds, 3))
         if not self._proven:
             self._proven = True
-            found = load_checkpoint(self.plan.folder, self.plan.identity, self.progress.say)
-            if found is None or found[0] != self.engine.step:
+            found = load_checkpoint(self.plan.folder, self.plan.identity, self.say)
+            if found is None or found[0] != step:
                 raise UserError(f"{self.plan.folder}: a checkpoint just written cannot be read back")
+
+
+@contextmanager
+def attempt(trainer: Trainer, events: Events) -> Iterator[None]:
+    """Note the attempt's beginning, where it resumes, and its end."""
+    engine = trainer.engine
+    commit, _, diff = (code_identity() or "").partition("+")
+    facts = {"commit": commit or None, "diff": diff or None, "node": hardware(str(engine.device))}
+    events.note("started", seeds=list(engine.seeds), **facts)
+    try:
+        refuse_little_space(trainer)
+        if trainer.resume():
+            events.note("resumed", step=engine.step)
+        yield
+    except BaseException as error:
+        why = str(error) if isinstance(error, (Interrupted, UserError)) else repr(error)
+        events.note("ended", why=why, step=engine.step)
+        raise
+    events.note("ended", why="finished", step=engine.step)
+
+
+def refuse_little_space(trainer: Trainer) -> None:
+    """Refuse to start where a few checkpoints do not fit.
+
+    Raises:
+        PassingError: what is free and what is needed.
+    """
+    # Its last checkpoint also holds the snapshots and the best weights. (A replay buffer is not there
+    # yet; of the published one, 10,000 chains, the margin of several checkpoints takes care.)
+    engine, folder = trainer.engine, trainer.plan.folder
+    later = len(trainer.snapshot_steps) + (trainer.best_flat is not None)
+    size = sum(t.nbytes for t in engine.state().values()) + later * engine.flat.nbytes
+    needed = CHECKPOINTS_OF_SPACE * size
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise PassingError(f"cannot write {folder}: {error.strerror}") from error
+    if free < needed:
+        text = f"{folder}: {free >> 20} MiB are free, {CHECKPOINTS_OF_SPACE} checkpoints need"
+        raise PassingError(f"{text} {(needed >> 20) + 1} MiB; free space")

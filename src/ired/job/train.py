@@ -20,15 +20,15 @@ from safetensors.torch import save
 
 from ired.base.files import write_bytes, write_json, write_text
 from ired.base.hashing import digest
-from ired.job.attempt import Job, JobTrainer, sweep
+from ired.job.attempt import Job, JobCallbacks, attempt, sweep
+from ired.job.build import build_engine
 from ired.job.events import Events, attempts
 from ired.record.provenance import snapshot
 from ired.record.publish import is_finished, publish, state_folder
 from ired.record.schema import HISTORY
-from ired.study.run_config import RunConfig, same_pack
+from ired.study.run_config import RunConfig, check_pack
 from ired.tasks import build_task
 from ired.tasks.held_out import read_split
-from ired.training.engine import Engine
 from ired.training.loop import CheckpointPlan, Trainer
 from ired.training.progress import Progress
 from ired.training.stopping import Stopper
@@ -74,8 +74,9 @@ def train_runs(configs: Sequence[RunConfig], execution: Execution, job: Job) -> 
     begun = any((pack_folder(execution.state, configs) / "checkpoints").glob("*.json"))
     members = configs if begun else missing
     folder = pack_folder(execution.state, members)
-    trainer, events = _trainer(members, folder, execution, job.stopper), Events(folder)
-    with trainer.attempt(job, events):
+    events = Events(folder)
+    trainer = _trainer(members, folder, execution, job, events)
+    with attempt(trainer, events):
         trainer.run()
         trainer.save()  # the tests below take a while, and may be cut short
     job.refuse_lost_lock()
@@ -84,28 +85,30 @@ def train_runs(configs: Sequence[RunConfig], execution: Execution, job: Job) -> 
 
 
 def _trainer(
-    configs: Sequence[RunConfig], folder: Path, execution: Execution, stopper: Stopper
-) -> JobTrainer:
-    shared = same_pack(configs)
-    task = build_task(shared.problem)
-    validation = read_split(execution.data / "validation.npz", task, shared.held_out)
-    for split in ("test_id", "test_ood"):
+    configs: Sequence[RunConfig], folder: Path, execution: Execution, job: Job, events: Events
+) -> Trainer:
+    check_pack(configs)
+    config = configs[0]
+    task = build_task(config.problem)
+    validation = read_split(execution.data / "validation.npz", task, config.held_out)
+    for split in task.splits:
         # Needed only at the end: a damaged one must not cost the training.
-        read_split(execution.data / f"{split}.npz", task, shared.held_out)
-    engine = Engine(shared, tuple(config.seed for config in configs), execution.device)
-    label = f"{shared.negatives.strategy} seed {','.join(str(config.seed) for config in configs)}"
-    progress = Progress(label, shared.training.steps)
+        read_split(execution.data / f"test_{split}.npz", task, config.held_out)
+    engine = build_engine(config, [c.seed for c in configs], execution.device)
+    label = f"{config.negatives.strategy} seed {','.join(str(seed) for seed in engine.seeds)}"
+    progress = Progress(label, config.training.steps)
     identity = f"{folder.name} on {engine.device.type}"
     minutes, steps = execution.checkpoint_minutes, execution.checkpoint_steps
-    plan = CheckpointPlan(folder / "checkpoints", identity, minutes, steps)
-    return JobTrainer(engine, validation, plan, stopper, progress)
+    plan = CheckpointPlan(folder / "checkpoints", identity, minutes, steps, at_once=True)
+    callbacks = JobCallbacks(job, events, plan, progress.say)
+    return Trainer(engine, validation, plan, job.stopper, progress, config.early_stopping, callbacks)
 
 
 def write_results(
     configs: Sequence[RunConfig], trainer: Trainer, execution: Execution, tries: list[dict[str, Any]]
 ) -> None:
     """Test the reported weights and write the result folder of every seed that has none."""
-    tests = _test(trainer, execution)
+    tests = _test(configs[0], trainer, execution)
     flat = trainer.final_flat().detach().cpu()
     for index, config in enumerate(configs):
         folder = seed_folder(execution.state, config) / "result"
@@ -130,13 +133,13 @@ def write_results(
         write_json(folder / "metrics.json", _metrics(config, trainer, index, tests))
 
 
-def _test(trainer: Trainer, execution: Execution) -> dict[str, Any]:
+def _test(config: RunConfig, trainer: Trainer, execution: Execution) -> dict[str, Any]:
     """Both test sets under the reported weights: {split: Evaluation}."""
     engine = trainer.engine
     weights = engine.weights(trainer.final_flat())
     result = {}
-    for split in ("id", "ood"):
-        problems = read_split(execution.data / f"test_{split}.npz", engine.task, engine.config.held_out)
+    for split in engine.task.splits:
+        problems = read_split(execution.data / f"test_{split}.npz", engine.task, config.held_out)
         result[split] = engine.solver.evaluate(weights, problems)
     return result
 

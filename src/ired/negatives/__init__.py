@@ -1,4 +1,7 @@
-"""Negative strategies by name. A new one is a file beside these and a line in STRATEGIES."""
+"""Negative strategies by name. A new one is a file beside these and a line in STRATEGIES.
+
+Must not import training, the study, or anything that reads tables.
+"""
 
 from __future__ import annotations
 

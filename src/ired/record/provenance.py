@@ -102,7 +102,7 @@ def job() -> dict[str, str]:
 def snapshot(device: str) -> dict[str, Any]:
     """Everything at once, for provenance.json."""
     return {
-        "argv": sys.argv,
+        "argv": ["ired", *sys.argv[1:]],  # without the path of this machine
         "git": git_state(),
         "packages": packages(),
         "environment": environment_digest(),

@@ -1,4 +1,7 @@
-"""The report: one self-contained page that opens with the answer. Nothing here computes or draws."""
+"""The report: one self-contained page that opens with the answer. Nothing here computes or draws.
+
+Must not import torch, training or tasks.
+"""
 
 from __future__ import annotations
 

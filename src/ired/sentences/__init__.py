@@ -3,6 +3,8 @@
 verdicts   one contrast: its verdict, and the sentence that carries it; the nominee of a sweep
 line       where the variants stand to the line of the predictor to beat
 headline   equal compute, and the three sentences that open a report
+
+Must not import torch, statistics or figures: words know numbers, not where they come from.
 """
 
 from ired.sentences.headline import compute_sentence, headline

@@ -7,7 +7,7 @@ contrasts contrasts.csv
 budget    budget.csv: the comparison at equal compute
 nomination nominations.csv: the best level of a sweep, judged on fresh seeds
 
-Nothing here reads a file or imports torch.
+Must not import torch, figures or reports; nothing here reads a file.
 """
 
 from ired.statistics.budget import equal_compute

@@ -15,13 +15,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ired.base.streams import stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 COOLING = 0.02  # the sampler's noise falls by so much a sweep until it is the model's
 BURN_IN = 20  # sweeps at the model's noise before the average begins

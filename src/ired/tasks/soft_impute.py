@@ -7,9 +7,13 @@ the singular values of the filled matrix, again and again: a proximal gradient s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from scipy.optimize import minimize_scalar
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def shrink(matrix: Tensor, penalty: Tensor) -> Tensor:

@@ -10,14 +10,10 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from ired.base.streams import Streams, stream
-from ired.diffusion.descent import Descender
-from ired.diffusion.schedule import noise_schedule
-from ired.diffusion.solve import Solver
-from ired.energy import WeightLayout, Weights, build_network
-from ired.negatives import build_strategy
-from ired.study.run_config import RunConfig
-from ired.tasks import build_task
-from ired.training.objective import Objective
+from ired.energy import WeightLayout, Weights
+from ired.training.cuda_graph import CapturedUpdate
+from ired.training.parts import Parts
+from ired.training.settings import Optimiser, Training
 
 
 class Engine:
@@ -27,24 +23,26 @@ class Engine:
     diverges leaves the others' numbers as they are. Nothing in `advance` waits for the device.
     """
 
-    def __init__(self, config: RunConfig, seeds: tuple[int, ...], device: torch.device | str = "cpu") -> None:
-        self.config, self.seeds, self.device = config, seeds, torch.device(device)
-        torch.backends.cuda.matmul.allow_tf32 = config.training.precision == "tf32"
-        self.task = build_task(config.problem)
-        self.network = build_network(config.network, self.task, config.schedule.timesteps)
-        descender_schedule = noise_schedule(config.schedule).to(self.device)
-        self.descender = Descender(descender_schedule, config.inference.clip, config.release_compat)
-        self.strategy = build_strategy(config.negatives, self.descender)
-        self.objective = Objective(
-            self.network, descender_schedule, self.strategy, config.contrast, self.task.residual
-        )
+    def __init__(
+        self,
+        parts: Parts,
+        optimiser: Optimiser,
+        training: Training,
+        seeds: tuple[int, ...],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.parts, self.optimiser, self.training = parts, optimiser, training
+        self.seeds, self.device = seeds, torch.device(device)
+        torch.backends.cuda.matmul.allow_tf32 = training.precision == "tf32"
+        self.task, self.network, self.strategy = parts.task, parts.network, parts.strategy
+        self.objective = parts.objective()
         initial = [self.network.initial_weights(stream(seed, "weights")) for seed in seeds]
         self.layout = WeightLayout(initial[0])
         flat = torch.stack([self.layout.flatten(weights) for weights in initial]).to(self.device)
         self.flat = flat.requires_grad_(True)
         self.average = flat.detach().clone()
         # The learning rate is a tensor so that a captured graph reads each step's value.
-        self.learning_rate = torch.tensor(config.optimiser.learning_rate, device=self.device)
+        self.learning_rate = torch.tensor(optimiser.learning_rate, device=self.device)
         self.contrast_weight = torch.zeros((), device=self.device)
         self.moments = {
             "step": torch.zeros((), device=self.device),
@@ -52,7 +50,7 @@ class Engine:
             "exp_avg_sq": torch.zeros_like(self.average),
         }
         self.streams = Streams(seeds, self.device)
-        self.solver = Solver(self.task, self.network, config.inference, self.descender, self.streams)
+        self.solver = parts.solver(seeds, self.device)
         self.step = 0
         # Sums of the denoising loss and the contrast since the last `take_losses`, and the step at which a
         # seed diverged (-1: it has not).
@@ -63,16 +61,16 @@ class Engine:
 
     def advance(self) -> None:
         """One training step: draw, differentiate, clip, update, average."""
-        config = self.config
+        contrast = self.parts.contrast
         self.streams.at(self.step)
         self.learning_rate.fill_(self._learning_rate_now())
-        if config.contrast is not None:
-            self.contrast_weight.fill_(config.contrast.weight_at(self.step))
-        condition, solution = self.task.draw(self.streams, config.training.batch_size, "id")
+        if contrast is not None:
+            self.contrast_weight.fill_(contrast.weight_at(self.step))
+        condition, solution = self.task.draw(self.streams, self.training.batch_size, "id")
         terms = (self._captured or self.update)(condition, solution)
         self.step += 1
         self._note(*terms)
-        ema = config.optimiser.ema
+        ema = self.optimiser.ema
         if ema is None:
             self.average = self.flat.detach()
         elif self.step % ema.every == 0:
@@ -84,7 +82,7 @@ class Engine:
         weights = self.layout.unflatten(self.flat)
         terms = self.objective(weights, condition, solution, self.streams, self.contrast_weight)
         (gradient,) = torch.autograd.grad(terms.total.sum(), self.flat)
-        clip = self.config.optimiser.gradient_clip
+        clip = self.optimiser.gradient_clip
         if clip is not None:
             norm = gradient.norm(dim=1, keepdim=True)
             gradient.mul_((clip / (norm + 1e-6)).clamp(max=1))
@@ -96,7 +94,7 @@ class Engine:
         """Adam (Kingma and Ba 2015), by the library's function and not its class: the class loads torch's
         compiler, over a second of every process, and asks more of a small network's step than the update
         itself."""
-        beta1, beta2 = self.config.optimiser.adam_betas
+        beta1, beta2 = self.optimiser.adam_betas
         state = self.moments
         adam(
             *([self.flat], [gradient], [state["exp_avg"]], [state["exp_avg_sq"]], [], [state["step"]]),
@@ -112,8 +110,8 @@ class Engine:
         )
 
     def _learning_rate_now(self) -> float:
-        settings = self.config.optimiser
-        share = self.step / self.config.training.steps
+        settings = self.optimiser
+        share = self.step / self.training.steps
         return settings.learning_rate * (
             0.5 * (1 + math.cos(math.pi * share)) if settings.decay == "cosine" else 1.0
         )
@@ -123,7 +121,7 @@ class Engine:
         self.loss_sums[1] += contrast
         self.loss_count += 1
         # Written so that NaN, too, is beyond the bound.
-        beyond = ~(total.abs() <= self.config.training.divergence_bound)
+        beyond = ~(total.abs() <= self.training.divergence_bound)
         self.diverged_at = torch.where(beyond & (self.diverged_at < 0), self.step, self.diverged_at)
 
     def take_losses(self) -> tuple[list[float], list[float]]:
@@ -142,10 +140,10 @@ class Engine:
         twice its forward pass."""
         shared, energy, gradient = self.network.multiply_adds()
         total = 3.0 * (shared + energy + gradient)
-        if self.config.contrast is not None:
+        if self.parts.contrast is not None:
             proposal = self.strategy.evaluations()
             total += 3.0 * 2 * energy + proposal.energies * energy + proposal.gradients * gradient
-        return round(total * self.config.training.batch_size)
+        return round(total * self.training.batch_size)
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that a resumed run needs, beside the step."""
@@ -174,61 +172,3 @@ class Engine:
                 if n.startswith("strategy.")
             }
         )
-
-
-class CapturedUpdate:
-    """`Engine.update` as one CUDA graph: hundreds of small launches become one replay.
-
-    The generators are registered with the graph, which then reads their seed at each replay; inputs are
-    copied into fixed buffers.
-    """
-
-    WARMUP = 3  # the library's own advice: lazy initialisation must be over before the capture
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.graph: torch.cuda.CUDAGraph | None = None
-        self.inputs: tuple[Tensor, Tensor] | None = None
-        self.outputs: tuple[Tensor, Tensor, Tensor] | None = None
-
-    def __call__(self, condition: Tensor, solution: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        if self.graph is None:
-            self._capture(condition, solution)
-        assert self.graph is not None and self.inputs is not None and self.outputs is not None
-        for buffer, value in zip(self.inputs, (condition, solution), strict=True):
-            buffer.copy_(value)
-        for name in self.engine.streams.names():
-            self.engine.streams.generators(name)  # reseed to this step
-        self.graph.replay()
-        return self.outputs
-
-    def _capture(self, condition: Tensor, solution: Tensor) -> None:
-        """Warm up on a side stream, put everything that the warm-up changed back, and capture."""
-        engine = self.engine
-        before = {name: value.clone() for name, value in engine.state().items()}
-        self.inputs = (condition.clone(), solution.clone())
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(self.WARMUP):
-                engine.update(*self.inputs)
-        torch.cuda.current_stream().wait_stream(side)
-        self.graph = torch.cuda.CUDAGraph()
-        for name in engine.streams.names():
-            for generator in engine.streams.generators(name):
-                self.graph.register_generator_state(generator)
-        with torch.cuda.graph(self.graph):
-            self.outputs = engine.update(*self.inputs)
-        self._restore(before)
-
-    def _restore(self, before: dict[str, Tensor]) -> None:
-        """Copy into the tensors that the graph holds, never rebinding them."""
-        engine = self.engine
-        with torch.no_grad():
-            engine.flat.copy_(before["flat"])
-            for name, value in engine.moments.items():
-                value.copy_(before[f"adam.{name}"])
-        engine.strategy.load_state(
-            {n.removeprefix("strategy."): t for n, t in before.items() if n.startswith("strategy.")}
-        )
-        engine.streams.at(engine.step)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ired.base.errors import PassingError, UserError
 from ired.tasks import ProblemSet
 from ired.training.checkpoint import load_checkpoint, save_checkpoint
 from ired.training.engine import Engine
 from ired.training.progress import Progress
+from ired.training.settings import EarlyStopping
 from ired.training.stopping import Interrupted, Stopper
 
 
@@ -38,12 +35,29 @@ class SeedRecord:
 
 @dataclass(frozen=True)
 class CheckpointPlan:
-    """Where checkpoints go and how often: whichever of minutes and steps comes first; None is never."""
+    """Where checkpoints go and how often: whichever of minutes and steps comes first; None is never.
+
+    at_once: write the first one after the first step, which shows while little is lost that it can be written.
+    """
 
     folder: Path
     identity: str
     minutes: float = 5.0
     steps: int | None = None
+    at_once: bool = False
+
+
+class Callbacks:
+    """What others want to do while the loop runs; nothing here."""
+
+    def on_step(self, step: int) -> None:
+        """A step has been taken."""
+
+    def before_checkpoint(self) -> None:
+        """A checkpoint is about to be written; an exception prevents it."""
+
+    def on_checkpoint(self, step: int, seconds: float) -> None:
+        """A checkpoint of `step` has been written and took so long."""
 
 
 class Trainer:
@@ -56,18 +70,19 @@ class Trainer:
         plan: CheckpointPlan,
         stopper: Stopper,
         progress: Progress,
+        early_stopping: EarlyStopping | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self.engine, self.validation, self.plan = engine, validation, plan
         self.stopper, self.progress = stopper, progress
+        self.early_stopping, self.callbacks = early_stopping, callbacks or Callbacks()
         self.records = [SeedRecord() for _ in engine.seeds]
         self.snapshots: dict[int, Tensor] = {}
-        self.best_flat = engine.average.clone() if engine.config.early_stopping else None
+        self.best_flat = engine.average.clone() if early_stopping else None
         self.seconds = 0.0
-        steps = engine.config.training.steps
-        self.snapshot_steps = sorted(
-            {max(1, round(share * steps)) for share in engine.config.training.snapshots}
-        )
-        self._checkpointed = time.monotonic()
+        steps, shares = engine.training.steps, engine.training.snapshots
+        self.snapshot_steps = sorted({max(1, round(share * steps)) for share in shares})
+        self._checkpointed: float | None = None if plan.at_once else time.monotonic()
 
     def run(self) -> None:
         """Train to the end.
@@ -76,20 +91,21 @@ class Trainer:
             Interrupted: told to stop; a checkpoint of the last finished step is on disk.
         """
         started, before = time.monotonic(), self.seconds
-        while self.engine.step < self.engine.config.training.steps and any(r.active for r in self.records):
+        while self.engine.step < self.engine.training.steps and any(r.active for r in self.records):
             reason = self.stopper.reason()
             if reason:
                 self.save()
                 raise Interrupted(f"{reason}; step {self.engine.step} is saved in {self.plan.folder}")
             self.engine.advance()
             self._after_step()
+            self.callbacks.on_step(self.engine.step)
             self.seconds = before + time.monotonic() - started
             if self._checkpoint_due():
                 self.save()
         self.progress.close()
 
     def _after_step(self) -> None:
-        step, settings = self.engine.step, self.engine.config.training
+        step, settings = self.engine.step, self.engine.training
         validate = step % settings.validate_every == 0 or step == settings.steps
         if step in self.snapshot_steps:
             self.snapshots[step] = self.engine.flat.detach().clone()
@@ -115,7 +131,7 @@ class Trainer:
     def _record(self, validation: list[float | None]) -> None:
         """A row of history for each active seed; then divergence and early stopping. The only place that
         waits for the device."""
-        step, patience = self.engine.step, self.engine.config.early_stopping
+        step, patience = self.engine.step, self.early_stopping
         denoise, contrast = self.engine.take_losses()
         diverged = self.engine.diverged_at.tolist()
         for index, record in enumerate(self.records):
@@ -133,7 +149,7 @@ class Trainer:
                 "loss_contrast": None,
                 "mse_validation": value,
             }
-            if self.engine.config.contrast is not None:
+            if self.engine.parts.contrast is not None:
                 row["loss_contrast"] = _finite(contrast[index])
             record.history.append(row)
             if value is not None and (record.best_mse is None or value < record.best_mse):
@@ -149,12 +165,14 @@ class Trainer:
         return self.engine.average if self.best_flat is None else self.best_flat
 
     def _checkpoint_due(self) -> bool:
-        if self.plan.steps and self.engine.step % self.plan.steps == 0:
+        if self._checkpointed is None or (self.plan.steps and self.engine.step % self.plan.steps == 0):
             return True
         return time.monotonic() - self._checkpointed >= 60 * self.plan.minutes
 
     def save(self) -> None:
         """Write a checkpoint of everything a resumed run needs."""
+        self.callbacks.before_checkpoint()
+        started = time.monotonic()
         tensors = self.engine.state() | {f"snapshot.{step}": value for step, value in self.snapshots.items()}
         if self.best_flat is not None:
             tensors["best_flat"] = self.best_flat
@@ -165,6 +183,7 @@ class Trainer:
         }
         save_checkpoint(self.plan.folder, self.plan.identity, self.engine.step, tensors, record)
         self._checkpointed = time.monotonic()
+        self.callbacks.on_checkpoint(self.engine.step, self._checkpointed - started)
 
     def resume(self) -> bool:
         """Take up the newest valid checkpoint, if there is one."""
@@ -194,52 +213,3 @@ class Trainer:
 def _finite(value: float) -> float | None:
     """JSON has no NaN."""
     return value if math.isfinite(value) else None
-
-
-def use_threads(threads: int | None) -> None:
-    """Set the number of CPU threads, on which numbers depend in their last digits, before any is started.
-
-    Keeps freed memory, and takes numbers below 1e-38 as zero: a trained network saturates, its activations
-    fall that low, and a processor computes with such numbers in a slow way of its own, which can nearly
-    double a step.
-    """
-    torch.set_flush_denormal(True)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    _keep_freed_memory()
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc's allocator keep what tensors free, where there is a glibc.
-
-    By default it hands blocks of 128 KiB and more back to the system at once, and every step's tensors are
-    then paged in anew: a quarter of a small network's step.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
-        mallopt(mmap_threshold, 1 << 30)
-        mallopt(trim_threshold, 1 << 30)
-
-
-def pick_device(name: str) -> str:
-    """`auto` is an accelerator where torch sees one. What torch sees decides, not the scheduler's variables.
-
-    Raises:
-        UserError: torch knows no such device.
-        PassingError: cuda is asked for and torch sees none.
-    """
-    try:
-        kind = "" if name == "auto" else torch.device(name).type
-    except RuntimeError:
-        kind = name
-    if kind not in ("", "cpu", "cuda"):
-        raise UserError(f"unknown device {name!r}; valid: auto, cpu, cuda, or one of several as cuda:1")
-    available = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if available else "cpu"
-    if name.startswith("cuda") and not available:
-        raise PassingError(
-            f"device {name} was asked for, but torch sees none; check driver and torch build, or ask for cpu"
-        )
-    return name

@@ -1,0 +1,151 @@
+"""What a diagnostic looks at: one finished run, its parts, its snapshots at every noise level, its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ired.base.errors import UserError
+from ired.base.files import read_json
+from ired.base.streams import Streams, stream
+from ired.energy import BoundEnergy, WeightLayout
+from ired.job.build import build_parts
+from ired.negatives import Positives, Proposal
+from ired.record.table import Table
+from ired.study.run_config import RunConfig
+from ired.tasks import ProblemSet
+from ired.tasks.held_out import read_split
+from ired.training.parts import Parts
+
+
+class Level:
+    """One snapshot of the weights at one noise level, on fixed problems, with noise that is equal for every variant
+    at equal seed and is none that training draws.
+
+    batch: the positives. energy: bound to the snapshot. proposal: the negatives; None without an energy term.
+    """
+
+    def __init__(
+        self, parts: Parts, flat: Tensor, problems: ProblemSet, seed: int, t: int, step: int
+    ) -> None:
+        self.parts, self.t, self.step = parts, t, step
+        device = flat.device
+        self.flat = flat.detach().requires_grad_(parts.contrast is not None)
+        condition, solution = problems.condition[None].to(device), problems.solution[None].to(device)
+        levels = torch.full(condition.shape[:2], t, dtype=torch.int64, device=device)
+        streams = Streams([seed], device, step=t, purpose="diagnosis/")
+        noise = streams.normal("noise", *solution.shape[1:])
+        positive = parts.schedule.noised(solution, levels, noise)
+        self.batch = Positives(condition, solution, levels, noise, positive)
+        layout = WeightLayout(parts.network.initial_weights(stream(seed, "weights")))
+        self.energy = BoundEnergy(parts.network, layout.unflatten(self.flat), condition, levels)
+        self.root = parts.schedule.sqrt_alpha_bar[t].item()
+        self.sigma = parts.schedule.sigma[t].item()
+        self.proposal: Proposal | None = None
+        if parts.contrast is not None:
+            # No snapshot keeps a replay buffer: its chains start fresh here, at every level.
+            parts.strategy.load_state({})
+            with torch.no_grad():
+                self.proposal = parts.strategy.propose(self.energy, self.batch, streams)
+
+    @property
+    def count(self) -> int:
+        return self.batch.condition.shape[1]
+
+
+class Subject:
+    """One finished run under diagnosis.
+
+    Args:
+        run_dir: its published folder.
+        data: the held-out sets of its scale.
+        count: look at the first so many problems of each set.
+    """
+
+    def __init__(self, run_dir: Path, data: Path, count: int, device: torch.device | str = "cpu") -> None:
+        self.run_dir, self.data, self.count, self.device = run_dir, data, count, torch.device(device)
+        self.config, self.metrics = read_run(run_dir)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Built from the configuration; no optimiser."""
+        return build_parts(self.config, self.device)
+
+    def problems(self, split: str) -> ProblemSet:
+        """A held-out set, all of it."""
+        return read_split(self.data / f"{split}.npz", self.parts.task, self.config.held_out)
+
+    @cached_property
+    def levels(self) -> list[tuple[dict[str, Any], Level]]:
+        """Every snapshot at every noise level, with the key columns phase, step and t."""
+        validation, steps = self.problems("validation").first(self.count), self.config.training.steps
+        stored = read_tensors(self.run_dir / "snapshots.safetensors")
+        snapshots = sorted((int(name.removeprefix("step")), flat) for name, flat in stored.items())
+        return [
+            (
+                {"phase": step / steps, "step": step, "t": t},
+                Level(self.parts, flat[None].to(self.device), validation, self.config.seed, t, step),
+            )
+            for step, flat in snapshots
+            for t in range(self.parts.schedule.levels)
+        ]
+
+    @cached_property
+    def answers(self) -> dict[str, tuple[ProblemSet, Tensor]]:
+        """Split -> the first problems of its test set and the reported weights' answers, (count, D)."""
+        stored = read_tensors(self.run_dir / "model.safetensors")
+        weights = {name: value[None].to(self.device) for name, value in stored.items()}
+        solver, found = self.parts.solver((self.config.seed,), self.device), {}
+        for split in self.parts.task.splits:
+            chosen = self.problems(f"test_{split}").first(self.count)
+            found[split] = (
+                chosen,
+                torch.cat([chunk[0].cpu() for _, _, chunk in solver.answers(weights, chosen)]),
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One diagnostic: the table that it fills, and how. A module of this folder that has a value `DIAGNOSTIC`
+    is one, and is called as its table is."""
+
+    table: Table
+    compute: Callable[[Subject], pd.DataFrame]
+
+
+def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:
+    """A run's configuration and metrics.
+
+    Raises:
+        UserError: one is missing, or they do not belong together.
+    """
+    path = run_dir / "config.json"
+    config = RunConfig.from_json(path.read_text() if path.exists() else "", str(run_dir))
+    metrics = read_json(run_dir / "metrics.json")
+    if metrics["fingerprint"] != config.fingerprint():
+        raise UserError(f"{path} does not match metrics.json beside it; delete both and ask for them again")
+    return config, metrics
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors by name.
+
+    Raises:
+        UserError: the file is missing or cut.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); delete its folder and ask for the run again"
+        ) from None

@@ -1,0 +1,40 @@
+"""What a run is made of, beside its weights: a task, an energy, a schedule, and where negatives come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ired.diffusion.descent import Descender, Inference
+from ired.diffusion.schedule import NoiseSchedule
+from ired.diffusion.solve import Solver
+from ired.energy import EnergyNetwork
+from ired.negatives import Strategy
+from ired.tasks import Task
+from ired.training.objective import Contrast, Objective
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts that training, diagnosis and inference share. `contrast`: None without an energy term."""
+
+    task: Task
+    network: EnergyNetwork
+    descender: Descender
+    strategy: Strategy
+    contrast: Contrast | None
+    inference: Inference
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        return self.descender.schedule
+
+    def objective(self) -> Objective:
+        """The loss of a step."""
+        return Objective(self.network, self.schedule, self.strategy, self.contrast, self.task.residual)
+
+    def solver(self, seeds: Sequence[int], device: torch.device | str) -> Solver:
+        """Annealed inference for a pack of seeds."""
+        return Solver(self.task, self.network, self.inference, self.descender, seeds, device)

@@ -1,0 +1,58 @@
+"""How a run is trained: the optimiser, its averages, how long, and when to stop early."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ired.base.settings import Count, Fraction, Positive, Strict
+
+
+class Ema(Strict):
+    """Exponential moving average of the weights: weights <- decay average + (1 - decay) weights, every
+    `every` steps.
+
+    The decay of the k-th update is min(decay, 1 - (1 + k)^(-warmup_power)), so that a short run does not
+    average in its start.
+    """
+
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    every: Count = 10
+    warmup_power: Positive = 2 / 3
+
+
+class Optimiser(Strict):
+    """Adam (Kingma & Ba 2015), the released recipe by default. `decay`: the learning rate falls to 0 along a
+    half cosine."""
+
+    learning_rate: Positive = 1e-4
+    adam_betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)] = [
+        0.9,
+        0.99,
+    ]
+    gradient_clip: Positive | None = 1.0
+    decay: Literal["constant", "cosine"] = "constant"
+    ema: Ema | None = Ema()
+
+
+class Training(Strict):
+    """How long and on what. `divergence_bound`: a loss beyond it, or one that is not finite, ends the run as
+    diverged.
+
+    `snapshots`: shares of `steps` at which the weights are kept for the diagnostics.
+    """
+
+    steps: Count
+    batch_size: Count
+    precision: Literal["float32", "tf32"] = "float32"
+    divergence_bound: Positive = 1e6
+    history_every: Count = 100
+    validate_every: Count = 1_000
+    snapshots: Annotated[list[Fraction], Field(min_length=1)] = [0.1, 0.5, 1.0]
+
+
+class EarlyStopping(Strict):
+    """Stop when the best validation MSE is `patience` steps old, and report the best validated weights."""
+
+    patience: Count = 10_000
