@@ -57,6 +57,7 @@ lint: environment
 	$(BIN)/mypy
 
 bench: environment
+	$(BIN)/python benchmarks/training_step.py --network equivariant --threads 1
 	$(BIN)/python benchmarks/training_step.py --size laptop_mlp --threads 1
 	$(BIN)/python benchmarks/training_step.py --size paper
 

@@ -2,6 +2,10 @@
 against the machine's own matrix products.
 
     python benchmarks/training_step.py [--size paper|laptop_mlp] [--threads N] [--out results/bench]
+    python benchmarks/training_step.py --network equivariant [--threads N] [--out results/bench]
+
+The plain text of the equivariant network is the same engine with the network's plain text, which the library
+differentiates.
 
 Prints a table, writes training_step.csv and .png. Each figure is the best of several rounds that take turns,
 so that a busy moment of a shared machine falls on all of them.
@@ -19,6 +23,7 @@ import pandas as pd
 import torch
 import yaml
 
+from ired.energy.equivariant import EquivariantEnergy
 from ired.job.build import build_engine
 from ired.method import Method
 from ired.record.provenance import cpu_name
@@ -30,6 +35,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 STRATEGIES = ("none", "random", "adversarial")
+PLAIN = "plain text"
+EQUIVARIANT = {"equivariant_n20": (20, 32), "equivariant_n6": (6, 64)}  # n and batch
 ROOT = Path(__file__).parent.parent
 
 
@@ -61,34 +68,80 @@ def plain_step(config: RunConfig) -> Callable[[], None]:
     return lambda: method.train(1, config.training.batch_size)
 
 
-def measure(size: str, rounds: int, device: str, packs: tuple[int, ...]) -> pd.DataFrame:
-    """One row per strategy and way."""
+Step = Callable[[], None]
+Ways = dict[tuple[str, str], tuple[Step, float]]  # (strategy, way) -> a step, and its counted operations
+
+
+def mlp_ways(size: str, device: str, packs: tuple[int, ...]) -> tuple[Ways, Step, float, int]:
+    """Steps of the reference network at a scale of the configuration; the machine's own product, its operations
+    and how often a step is repeated."""
     study = ResolvedStudy(yaml.safe_load((ROOT / "config.yaml").read_text()))
     config = study.run_config(size, "none", 0)
     batch, hidden = config.training.batch_size, config.network.hidden  # type: ignore[attr-defined]
-    multiply, repeat = product(batch, hidden, device), 3 if size == "paper" else 50
-    ways: dict[tuple[str, str], Callable[[], None]] = {}
-    operations: dict[tuple[str, str], float] = {}
+    ways: Ways = {}
     for strategy in STRATEGIES:
         for seeds in packs:
-            engine = build_engine(study.run_config(size, strategy, 0), range(seeds), device)
-            key = (strategy, "engine" if seeds == 1 else f"engine, {seeds} seeds packed")
-            ways[key], operations[key] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
+            engine = build_engine(study.run_config(size, strategy, 0), tuple(range(seeds)), device)
+            way = "engine" if seeds == 1 else f"engine, {seeds} seeds packed"
+            ways[strategy, way] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
         if device == "cpu":
-            ways[strategy, "plain text"] = plain_step(study.run_config(size, strategy, 0))
+            ways[strategy, PLAIN] = (
+                plain_step(study.run_config(size, strategy, 0)),
+                ways[strategy, "engine"][1],
+            )
+    return ways, product(batch, hidden, device), 2.0 * batch * hidden * hidden, 3 if size == "paper" else 50
+
+
+def equivariant_ways(
+    n: int, batch: int, device: str, packs: tuple[int, ...]
+) -> tuple[Ways, Step, float, int]:
+    """Steps of the equivariant network; else as `mlp_ways`."""
+    ways: Ways = {}
+    for strategy in STRATEGIES:
+        config = RunConfig.model_validate(
+            {
+                "protocol": 1,
+                "seed": 0,
+                "problem": {"task": "inversion", "n": n},
+                "held_out": {"fit_matrices": 200, "validation_matrices": 64, "test_matrices": 128},
+                "network": {"kind": "equivariant"},
+                "negatives": {"strategy": strategy},
+                "contrast": None if strategy == "none" else {},
+                "optimiser": {"learning_rate": 6e-3, "decay": "cosine", "gradient_clip": 0.1},
+                "training": {"steps": 100_000, "batch_size": batch},
+            }
+        )
+        for seeds in packs:
+            engine = build_engine(config, tuple(range(seeds)), device)
+            way = "engine" if seeds == 1 else f"engine, {seeds} seeds packed"
+            ways[strategy, way] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
+        plain = build_engine(config, (0,), device)
+        plain.network = plain.objective.network = EquivariantEnergy(
+            config.network,  # type: ignore[arg-type]
+            *(plain.task.condition_shape, plain.task.solution_shape, config.schedule.timesteps),
+        )
+        ways[strategy, PLAIN] = plain.advance, ways[strategy, "engine"][1]
+    return ways, product(512, 512, device), 2.0 * 512**3, 20
+
+
+def measure(size: str, rounds: int, device: str, packs: tuple[int, ...]) -> pd.DataFrame:
+    """One row per strategy and way; size is `paper`, `laptop_mlp` or one of EQUIVARIANT."""
+    if size in EQUIVARIANT:
+        ways, multiply, product_operations, repeat = equivariant_ways(*EQUIVARIANT[size], device, packs)
+    else:
+        ways, multiply, product_operations, repeat = mlp_ways(size, device, packs)
     best: dict[tuple[str, str], float] = {}
     rate = 0.0
-    for step in ways.values():
+    for step, _ in ways.values():
         step()
     for _ in range(rounds):
-        for key, step in ways.items():
+        for key, (step, _) in ways.items():
             # The machine's rate is taken beside every measurement: on a shared machine both move together.
-            flops = 2.0 * batch * hidden * hidden / seconds(multiply, 4 * repeat, device)
-            rate = max(rate, flops)
+            rate = max(rate, product_operations / seconds(multiply, 4 * repeat, device))
             best[key] = min(best.get(key, float("inf")), seconds(step, repeat, device))
     rows = []
     for (strategy, way), value in best.items():
-        done = operations.get((strategy, way), operations[strategy, "engine"])
+        operations = ways[strategy, way][1]
         rows.append(
             {
                 "size": size,
@@ -96,10 +149,10 @@ def measure(size: str, rounds: int, device: str, packs: tuple[int, ...]) -> pd.D
                 "way": way,
                 "milliseconds": 1e3 * value,
                 "steps_per_second": 1 / value,
-                "share_of_matrix_product_rate": done / value / rate,
-                "speedup_over_plain": best[strategy, "plain text"] / value
-                if device == "cpu"
-                else float("nan"),
+                "share_of_matrix_product_rate": operations / value / rate,
+                "speedup_over_plain": best.get((strategy, PLAIN), float("nan")) / value,
+                "cost_over_none": value / best["none", way] - 1,
+                "counted_cost_over_none": operations / ways["none", way][1] - 1,
                 "matrix_product_gflops": rate / 1e9,
                 "threads": torch.get_num_threads(),
                 "device": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
@@ -126,6 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--network", choices=("mlp", "equivariant"), default="mlp")
     parser.add_argument("--size", choices=("paper", "laptop_mlp"), default="paper")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--rounds", type=int, default=4)
@@ -133,21 +187,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench")
     chosen = parser.parse_args()
     use_threads(chosen.threads)
-    table = measure(chosen.size, chosen.rounds, pick_device("auto"), tuple(chosen.packs))
     chosen.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(chosen.out / f"training_step_{chosen.size}.csv", index=False)
-    plot(table, chosen.out / f"training_step_{chosen.size}.png")
-    shown = [
-        "strategy",
-        "way",
-        "milliseconds",
-        "steps_per_second",
-        "share_of_matrix_product_rate",
-        "speedup_over_plain",
-    ]
-    rate, threads = table["matrix_product_gflops"][0], table["threads"][0]
-    print(f"{chosen.size}: {table['device'][0]}, {threads} threads, {rate:.0f} GFLOP/s in matrix products")
-    print(table[shown].to_string(index=False, float_format=lambda v: f"{v:.3g}"))
+    for size in EQUIVARIANT if chosen.network == "equivariant" else (chosen.size,):
+        table = measure(size, chosen.rounds, pick_device("auto"), tuple(chosen.packs))
+        table.to_csv(chosen.out / f"training_step_{size}.csv", index=False)
+        plot(table, chosen.out / f"training_step_{size}.png")
+        show(table)
+
+
+def show(table: pd.DataFrame) -> None:
+    """The table on the terminal."""
+    size, rate, threads, device = table[["size", "matrix_product_gflops", "threads", "device"]].iloc[0]
+    print(f"{size}: {device}, {threads} threads, {rate:.0f} GFLOP/s in matrix products")
+    shown = table.drop(columns=["size", "matrix_product_gflops", "threads", "device"])
+    print(shown.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@ sample."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -36,6 +38,7 @@ class Scaled:
 
     energy_of: DenoisingOptimum
     scale: Tensor
+    at_level: Callable[[Tensor], Scaled]
 
     def energy(self, y: Tensor) -> Tensor:
         return self.scale * self.energy_of.energy(y)
@@ -55,7 +58,7 @@ class OptimalNetwork:
         n = round(condition.shape[-1] ** 0.5)
         solution = torch.linalg.inv(condition.double().unflatten(-1, (n, n))).flatten(-2).float()
         optimum = DenoisingOptimum(SCHEDULE.sqrt_alpha_bar[t, None] * solution, SCHEDULE.sigma[t])
-        return Scaled(optimum, weights["scale"])
+        return Scaled(optimum, weights["scale"], partial(self.prepare, weights, condition))
 
 
 def optimal_energy(batch: Positives, scale: Tensor | None = None) -> BoundEnergy:

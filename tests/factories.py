@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +43,12 @@ class DenoisingOptimum:
     """E* = ||y - centre||^2 / (2 sigma): its gradient at y = centre + sigma eps is eps, so the denoising loss
     is 0.
 
-    centre: sqrt(alpha_bar_t) X, (S, B, D). sigma: (S, B).
+    centre: sqrt(alpha_bar_t) X, (S, B, D). sigma: (S, B). at_level: where inference asks for other levels.
     """
 
     centre: Tensor
     sigma: Tensor
+    at_level: Callable[[Tensor], DenoisingOptimum] | None = None
 
     def energy(self, y: Tensor) -> Tensor:
         return (y - self.centre).square().sum(-1) / (2 * self.sigma)

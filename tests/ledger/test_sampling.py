@@ -31,6 +31,9 @@ class DividedByTheBatch:
     def prepare(self, *arguments: Any) -> DividedByTheBatch:
         return DividedByTheBatch(self.network.prepare(*arguments))
 
+    def at_level(self, t: Tensor) -> DividedByTheBatch:
+        return DividedByTheBatch(self.network.at_level(t))
+
     def energy(self, y: Tensor) -> Tensor:
         return self.network.energy(y)
 

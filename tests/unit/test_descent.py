@@ -81,7 +81,11 @@ class OptimalNetwork:
         self.solution = solution
 
     def prepare(self, weights: dict, condition: Tensor, t: Tensor) -> DenoisingOptimum:
-        return DenoisingOptimum(SCHEDULE.sqrt_alpha_bar[t, None] * self.solution, SCHEDULE.sigma[t])
+        return self.at_level(t)
+
+    def at_level(self, t: Tensor) -> DenoisingOptimum:
+        centre = SCHEDULE.sqrt_alpha_bar[t, None] * self.solution
+        return DenoisingOptimum(centre, SCHEDULE.sigma[t], self.at_level)
 
 
 @pytest.mark.parametrize("steps", [1, 5])

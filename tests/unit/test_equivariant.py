@@ -40,8 +40,8 @@ def test_equals_an_independent_numpy_implementation() -> None:
     network, weights, condition, y, t = problem(n)
     w = {name: value[0].numpy() for name, value in weights.items()}
 
-    def mixed(name: str, maps: np.ndarray) -> np.ndarray:
-        return np.einsum("oc,cij->oij", w[name], maps)
+    def mixed(weight: np.ndarray, maps: np.ndarray) -> np.ndarray:
+        return np.einsum("oc,cij->oij", weight, maps)
 
     def swish(x: np.ndarray) -> np.ndarray:
         return x * expit(x)
@@ -50,17 +50,17 @@ def test_equals_an_independent_numpy_implementation() -> None:
     for i in range(3):
         a, point = condition[0, i].numpy().reshape(n, n), y[0, i].numpy().reshape(n, n)
         scale = np.sqrt(np.linalg.norm(a @ a.T))
-        maps = mixed("trunk.input", np.stack([a / scale, np.eye(n)]))
+        maps = mixed(w["trunk.input"], np.stack([a / scale, np.eye(n)]))
         for b in range(2):
-            left, right = mixed(f"trunk.{b}.left", maps), mixed(f"trunk.{b}.right", maps)
+            left, right, entry = np.split(mixed(w["trunk.inner"][b], maps), 3)
             product = np.stack([p @ q for p, q in zip(left, right, strict=True)])
-            active = swish(mixed(f"trunk.{b}.entry_in", maps))
-            maps = maps + mixed(f"trunk.{b}.product", product) + mixed(f"trunk.{b}.entry_out", active)
+            maps = maps + mixed(w["trunk.outer"][b], np.concatenate([product, swish(entry)]))
         gain, shift, (outer,), (inner,) = np.split(w["head.film"][t[0, i]], [2, 4, 5])
-        inside = mixed("head.maps", maps) @ point + mixed("head.offset", maps)
+        inner_maps, offset, answer = np.split(mixed(w["head.mix"], maps), [2, 4])
+        inside = inner_maps @ point + offset
         u = inside * (1 + gain)[:, None, None] + shift[:, None, None]
-        o = (point + mixed("head.out", swish(u))[0]) * (1 + outer) / np.sqrt(2)
-        o = o + mixed("head.answer", maps)[0] * (1 + inner) * 32 / scale
+        o = (point + mixed(w["head.out"], swish(u))[0]) * (1 + outer) / np.sqrt(2)
+        o = o + answer[0] * (1 + inner) * 32 / scale
         assert energies[i].item() == pytest.approx(np.square(o).sum(), rel=1e-12)
 
 

@@ -31,6 +31,13 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(sets: Path, tmp_path: Path
     assert contents(run(config, sets, tmp_path / "cut")) == contents(run(config, sets, tmp_path / "whole"))
 
 
+def test_an_equivariant_run_resumes_to_the_same_bytes(sets: Path, tmp_path: Path) -> None:
+    config = tiny_config(network={"kind": "equivariant"})
+    with pytest.raises(Interrupted, match="step 7 is saved"):
+        run(config, sets, tmp_path / "cut", StopAt(7))
+    assert contents(run(config, sets, tmp_path / "cut")) == contents(run(config, sets, tmp_path / "whole"))
+
+
 def test_a_finished_run_is_republished_without_training(sets: Path, tmp_path: Path) -> None:
     config = tiny_config()
     folder = run(config, sets, tmp_path)

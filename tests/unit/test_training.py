@@ -105,8 +105,10 @@ def test_adam_clipping_and_averaging_against_an_independent_loop() -> None:
     assert clipped > 8
 
 
-def test_a_pack_trains_its_seeds_as_they_train_alone(sets: Path, tmp_path: Path) -> None:
-    configs = [tiny_config(seed=s) for s in (4, 2, 7)]
+@pytest.mark.parametrize("kind", ["mlp", "equivariant"])
+def test_a_pack_trains_its_seeds_as_they_train_alone(sets: Path, tmp_path: Path, kind: str) -> None:
+    network = {"kind": "equivariant"} if kind == "equivariant" else tiny_config().network
+    configs = [tiny_config(seed=s, network=network) for s in (4, 2, 7)]
     dirs = [tmp_path / "packed" / str(c.seed) for c in configs]
     train_and_publish(configs, dirs, Execution(sets, tmp_path / "state"), Stopper())
     for config, folder in zip(configs, dirs, strict=True):

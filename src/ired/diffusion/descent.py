@@ -12,7 +12,7 @@ from ired.base.lazy import without_graph
 from ired.base.settings import Count, Positive, Strict
 from ired.base.streams import Streams
 from ired.diffusion.schedule import NoiseSchedule
-from ired.energy import EnergyNetwork, PreparedEnergy, Weights
+from ired.energy import EnergyNetwork, PreparedEnergy, RelevelledEnergy, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,9 +104,10 @@ def annealed_levels(
     """
     schedule = descender.schedule
     y = start
+    energy: RelevelledEnergy | None = None
     for level in reversed(range(schedule.levels)):
         t = torch.full(condition.shape[:2], level, dtype=torch.int64, device=condition.device)
-        energy = network.prepare(weights, condition, t)
+        energy = network.prepare(weights, condition, t) if energy is None else energy.at_level(t)
         _, gradient = energy.energy_and_gradient(y)
         solution = schedule.predicted_solution(y, t, gradient).clamp(-settings.clip, settings.clip)
         y = solution * schedule.sqrt_alpha_bar[level]

@@ -19,7 +19,7 @@ import torch
 from pydantic import Field
 
 from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
-from ired.energy.equivariant import EquivariantEnergy
+from ired.energy.equivariant_fast import FastEquivariantEnergy
 from ired.energy.mlp import MlpEnergy
 from ired.tasks import Task
 
@@ -36,6 +36,13 @@ class PreparedEnergy(Protocol):
     def energy_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """E and grad_y E: (S, B, D) -> (S, B), (S, B, D). Each sample's gradient is its own; differentiable
         by the weights."""
+
+
+class RelevelledEnergy(PreparedEnergy, Protocol):
+    """One that can go to other noise levels, which inference does ten times at the same conditions."""
+
+    def at_level(self, t: Tensor) -> RelevelledEnergy:
+        """The same weights and conditions at noise levels t (S, B); what does not depend on t is shared."""
 
 
 class EnergyNetwork(Protocol):
@@ -59,7 +66,7 @@ class EnergyNetwork(Protocol):
     def initial_weights(self, generator: torch.Generator) -> Weights:
         """The weights of one seed, without the pack dimension."""
 
-    def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedEnergy:
+    def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> RelevelledEnergy:
         """Bind (S, ...) weights to conditions (S, B, C) and noise levels (S, B)."""
 
     def multiply_adds(self) -> MultiplyAdds:
@@ -82,7 +89,7 @@ class BoundEnergy:
 
 NETWORKS: dict[str, type[Any]] = {  # EnergyNetworks; a protocol with class attributes is no type of them
     "mlp": MlpEnergy,
-    "equivariant": EquivariantEnergy,
+    "equivariant": FastEquivariantEnergy,
 }
 
 if TYPE_CHECKING:

@@ -11,21 +11,28 @@ head, of y at noise level t:
     o = (y + out swish(u)) outer_gain_t / sqrt(2) + (answer H) answer_gain_t 32 / s
     E = || o ||_F^2                                                            one output channel
 
-The names (`left`, `maps`, ...) are weights that mix channels; two maps beside each other are multiplied as
-matrices (Maron et al. 2019, Invariant and Equivariant Graph Networks, has the linear maps; the product is
-added to them). Permuting rows and columns of A and y together permutes every map alike and leaves the energy
-unchanged. Nothing depends on n, so weights trained at one n run at another.
+The names (`left`, `maps`, ...) are weights that mix channels, stacked where they mix the same maps:
+`trunk.inner` has left, right and entry_in of every block, `trunk.outer` product and entry_out, `head.mix` maps,
+offset and answer. Two maps beside each other are multiplied as matrices (Maron et al. 2019, Invariant and
+Equivariant Graph Networks, has the linear maps; the product is added to them). Permuting rows and columns of A
+and y together permutes every map alike and leaves the energy unchanged. Nothing depends on n, so weights
+trained at one n run at another.
 
 The trunk's maps are near polynomials of A / s of degree 2^blocks, and a polynomial of high degree explodes
 beyond where it was fitted. s is at least the largest singular value of A and close to it, so the spectrum of
 A / s lies within (0, 1) for every matrix, the rare ones included. The answer is an inverse and scales as one.
 docs/network.md says what else was tried.
+
+This is the text to read and to test against. What runs is `equivariant_fast.py`, with the same formulas and
+weights and the derivatives written out.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -56,7 +63,8 @@ def mix(weight: Tensor, maps: Tensor) -> Tensor:
 
 
 class EquivariantEnergy:
-    """The equivariant network; see the module's docstring. n is the size that `multiply_adds` counts for."""
+    """The equivariant network, differentiated by the library; see the module's docstring. n is the size that
+    `multiply_adds` counts for."""
 
     Settings = EquivariantNetwork
     tasks: ClassVar[tuple[str, ...] | None] = ("inversion",)
@@ -77,61 +85,69 @@ class EquivariantEnergy:
 
         So the energy begins as ||y||^2 / 2, whatever n and however deep the trunk is.
         """
-        c, k = self.settings.channels, self.settings.head_channels
-        weights = {}
+        c, k, blocks = self.settings.channels, self.settings.head_channels, self.settings.blocks
 
-        def gaussian(name: str, out: int, fan_in: int) -> None:
-            weights[name] = torch.randn(out, fan_in, generator=generator) / math.sqrt(fan_in)
+        def gaussian(out: int, fan_in: int) -> Tensor:
+            return torch.randn(out, fan_in, generator=generator) / math.sqrt(fan_in)
 
-        gaussian("trunk.input", c, 2)
-        for block in range(self.settings.blocks):
-            for name in ("left", "right", "entry_in"):
-                gaussian(f"trunk.{block}.{name}", c, c)
-            for name in ("product", "entry_out"):
-                weights[f"trunk.{block}.{name}"] = torch.zeros(c, c)
-        gaussian("head.maps", k, c)
-        gaussian("head.offset", k, c)
-        weights["head.out"] = torch.zeros(1, k)
-        weights["head.answer"] = torch.zeros(1, c)
-        weights["head.film"] = torch.zeros(self.levels, 2 * k + 2)
-        return weights
+        return {
+            "trunk.input": gaussian(c, 2),
+            "trunk.inner": torch.stack(
+                [torch.cat([gaussian(c, c) for _ in range(3)]) for _ in range(blocks)]
+            ),
+            "trunk.outer": torch.zeros(blocks, c, 2 * c),
+            "head.mix": torch.cat([gaussian(k, c), gaussian(k, c), torch.zeros(1, c)]),
+            "head.out": torch.zeros(1, k),
+            "head.film": torch.zeros(self.levels, 2 * k + 2),
+        }
 
     def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedEquivariant:
         """The trunk, and the head's share of it, once for all evaluations at matrices (S, B, n^2) of any n
         and noise levels (S, B)."""
+        matrix, scale = self.scaled(condition)
+        maps = mix(weights["head.mix"], self._trunk(weights, matrix))
+        return self.at_level(maps, weights["head.film"], weights["head.out"], scale, t)
+
+    def scaled(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """A / s, (S, B, n, n), and s, (S, B, 1, 1), of matrices (S, B, n^2)."""
         n = math.isqrt(condition.shape[-1])
         matrix = condition.unflatten(-1, (n, n))
         scale = (matrix @ matrix.mT).square().sum((-2, -1), keepdim=True) ** 0.25
-        maps = self._trunk(weights, matrix / scale)
+        return matrix / scale, scale
+
+    def at_level(
+        self, maps: Tensor, film: Tensor, out: Tensor, scale: Tensor, t: Tensor
+    ) -> PreparedEquivariant:
+        """The trunk's maps as the head takes them, (S, 2 K + 1, B, n, n), at noise levels (S, B)."""
         k = self.settings.head_channels
         # A product with a one-hot matrix, whose derivative is a product too and not a scatter.
-        level = torch.nn.functional.one_hot(t, self.levels).to(condition)
-        film = torch.bmm(level, weights["head.film"])[..., None, None]
-        gain, shift, outer_gain, answer_gain = film.split([k, k, 1, 1], 2)
-
-        def head(name: str) -> Tensor:
-            return mix(weights[name], maps).transpose(1, 2)
-
+        level = torch.nn.functional.one_hot(t, self.levels).to(maps)
+        gain, shift, outer_gain, answer_gain = torch.bmm(level, film)[..., None, None].split([k, k, 1, 1], 2)
+        inside, offset, answer = maps.transpose(1, 2).split([k, k, 1], 2)
         return PreparedEquivariant(
-            maps=head("head.maps") * (1 + gain),
-            offset=head("head.offset") * (1 + gain) + shift,
-            out=weights["head.out"],
+            maps=(inside * (1 + gain)).contiguous(),
+            offset=offset * (1 + gain) + shift,
+            out=out,
             outer_gain=(1 + outer_gain) / math.sqrt(2),
-            answer=head("head.answer") * ((1 + answer_gain) * (_ANSWER_SCALE / scale[:, :, None])),
+            answer=answer * ((1 + answer_gain) * self.answer_scale(scale)[:, :, None]),
+            at_level=partial(self.at_level, maps, film, out, scale),
         )
+
+    @staticmethod
+    def answer_scale(scale: Tensor) -> Tensor:
+        """What the answer is multiplied by."""
+        return _ANSWER_SCALE / scale
 
     def _trunk(self, weights: Weights, matrix: Tensor) -> Tensor:
         """The trunk's maps of scaled matrices (S, B, n, n): (S, C, B, n, n)."""
         identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
         maps = mix(weights["trunk.input"], torch.stack([matrix, identity], 1))
         for block in range(self.settings.blocks):
-            part = {
-                name: weights[f"trunk.{block}.{name}"]
-                for name in ("left", "right", "product", "entry_in", "entry_out")
-            }
-            product = mix(part["left"], maps) @ mix(part["right"], maps)
-            active = torch.nn.functional.silu(mix(part["entry_in"], maps))
-            maps = maps + mix(part["product"], product) + mix(part["entry_out"], active)
+            left, right, entry_in = weights["trunk.inner"][:, block].chunk(3, 1)
+            product, entry_out = weights["trunk.outer"][:, block].chunk(2, 2)
+            products = mix(left, maps) @ mix(right, maps)
+            active = torch.nn.functional.silu(mix(entry_in, maps))
+            maps = maps + mix(product, products) + mix(entry_out, active)
         return maps
 
     def multiply_adds(self) -> MultiplyAdds:
@@ -148,6 +164,7 @@ class PreparedEquivariant:
 
     maps, offset: (maps H) gain and (offset H) gain + shift, (S, B, K, n, n). out: the weight, (S, 1, K).
     outer_gain: outer_gain / sqrt(2), (S, B, 1, 1, 1). answer: (answer H) answer_gain, (S, B, 1, n, n).
+    at_level: the same weights and matrices at other noise levels.
     """
 
     maps: Tensor
@@ -155,6 +172,7 @@ class PreparedEquivariant:
     out: Tensor
     outer_gain: Tensor
     answer: Tensor
+    at_level: Callable[[Tensor], PreparedEquivariant]
 
     def energy(self, y: Tensor) -> Tensor:
         """E(A, y, t): (S, B, D) -> (S, B)."""

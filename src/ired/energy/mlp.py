@@ -14,7 +14,9 @@ and training differentiates it by the weights once.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import torch
@@ -84,7 +86,9 @@ class MlpEnergy:
         features = self._features.to(condition).expand(condition.shape[0], -1, -1)
         shared = SharedFunction.apply(condition, level, features, *(weights[name] for name in SHARED_WEIGHTS))
         names = ("fc2.weight", "fc3.weight", "fc4.weight", "fc4.bias")
-        return PreparedMlp(*shared, *(weights[name] for name in names))
+        return PreparedMlp(
+            partial(self.prepare, weights, condition), *shared, *(weights[name] for name in names)
+        )
 
     def multiply_adds(self) -> MultiplyAdds:
         """Matrix products of one sample: forward, and the closed-form gradient's way back (the same layers
@@ -103,9 +107,11 @@ class PreparedMlp:
     """The reference energy at fixed weights, matrices and noise levels; see `energy.PreparedEnergy`.
 
     matrix_share: (S, B, H). film: gain2, shift2, gain3, shift3 side by side, (S, B, 4 H). w1: the columns of
-    the first layer that see y.
+    the first layer that see y. at_level: the same weights and matrices at other noise levels, by preparing
+    anew: the matrix's share is a small part of an evaluation.
     """
 
+    at_level: Callable[[Tensor], PreparedMlp]
     matrix_share: Tensor
     film: Tensor
     w1: Tensor

@@ -6,8 +6,7 @@ output;
     u1 = share + y W1^T    u2 = (h1 W2^T) g2 + c2    u3 = (h2 W3^T) g3 + c3    o = h3 W4^T + b4    E = ||o||^2
 
 and on the way back p = dE/dh, q = dE/du, m = dE/da. A training step's elementwise work costs as much as its
-matrix products, so it is counted: with s the sigmoid of u, swish = u s, swish' = s + swish (1 - s) and
-swish'' = (1 - s)(2 swish' - swish), one exponential per layer serves the function and both derivatives, and
+matrix products, so it is counted: one exponential per layer serves swish and both its derivatives (see `swish`), and
 reverse differentiation by a library would spend five.
 """
 
@@ -21,29 +20,9 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import silu
 
-silu_backward = torch.ops.aten.silu_backward  # (dE/dh, u) -> dE/du
+from ired.energy.swish import Layer, activate, silu_backward
 
 Operands = tuple[Tensor, ...]  # matrix_share, film, w1, w2, w3, w4, b4 of `mlp.PreparedMlp`
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One activation: h = swish(u), its slope swish'(u) and the complement 1 - sigmoid(u)."""
-
-    h: Tensor
-    slope: Tensor
-    complement: Tensor
-
-    def half_curvature(self) -> Tensor:
-        """swish''(u) / 2."""
-        return torch.sub(self.slope, self.h, alpha=0.5).mul_(self.complement)
-
-
-def activate(u: Tensor) -> Layer:
-    """Swish and its slope from one sigmoid."""
-    s = torch.sigmoid(u)
-    h, complement = u * s, 1 - s
-    return Layer(h, torch.addcmul(s, h, complement), complement)
 
 
 def plain_energy(operands: Operands, y: Tensor) -> Tensor:
