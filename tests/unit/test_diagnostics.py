@@ -207,7 +207,7 @@ def test_a_diagnosis_draws_nothing_that_training_draws() -> None:
     assert level.proposal is not None
     trained = Streams([0], step=0)
     batch = level.batch
-    as_trained = engine.strategy.propose(level.energy, batch, trained)
+    as_trained = engine.strategy.propose(level.energy(), batch, trained)
     assert not torch.allclose(as_trained.solution, level.proposal.solution)
     assert not torch.allclose(Streams([0], step=0).normal("noise", 16, 9), batch.noise)
 

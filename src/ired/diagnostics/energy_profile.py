@@ -13,6 +13,7 @@ from torch import Tensor
 from ired.diagnostics.conditioning import quantiles
 from ired.diagnostics.subject import Diagnostic, Level, Subject
 from ired.diffusion.descent import Descent
+from ired.energy import BoundEnergy
 from ired.negatives import Proposal
 from ired.record.schema import ENERGY_PROFILE
 from ired.training.objective import contrast_logit, contrast_loss, denoising_loss
@@ -96,26 +97,27 @@ def profile(level: Level) -> dict[str, Any]:
     """A row of energy_profile.csv without its key; what does not apply is left out."""
     if level.proposal is None:
         with torch.no_grad():
-            return {"energy_positive": level.energy.energy(level.batch.positive).mean().item()}
+            return {"energy_positive": level.energy().energy(level.batch.positive).mean().item()}
     negative, positive, contrast = level.proposal.negative, level.batch.positive, level.parts.contrast
+    energy = level.energy()
     with torch.no_grad():
-        low, high = level.energy.energy(positive)[0], level.energy.energy(negative)[0]
+        low, high = energy.energy(positive)[0], energy.energy(negative)[0]
     row: dict[str, Any] = gap_statistics(low.cpu(), high.cpu())
     if contrast is not None and contrast.loss == "nce":  # E+ - E- itself has the same slope everywhere
         row["saturation_share"] = saturation_share(contrast_logit(contrast, low, high, level.sigma).cpu())
     row |= likelihood_statistics(level.root * level.batch.solution[0], positive[0], negative[0], level.sigma)
     row |= path_statistics(level.proposal.descent)
     row |= diversity_statistics(negative[0])
-    return row | gradient_conflict(*parameter_gradients(level, level.proposal))
+    return row | gradient_conflict(*parameter_gradients(level, energy, level.proposal))
 
 
-def parameter_gradients(level: Level, proposal: Proposal) -> tuple[Tensor, Tensor]:
+def parameter_gradients(level: Level, energy: BoundEnergy, proposal: Proposal) -> tuple[Tensor, Tensor]:
     """Gradients by the weights of the denoising loss and of the weighted energy term, (P,) each."""
     parts = level.parts
     assert parts.contrast is not None
-    denoise = denoising_loss(level.energy, level.batch.positive, level.batch.noise).sum()
+    denoise = denoising_loss(energy, level.batch.positive, level.batch.noise).sum()
     term = contrast_loss(
-        parts.contrast, level.energy, level.batch, proposal, parts.schedule, parts.task.residual
+        parts.contrast, energy, level.batch, proposal, parts.schedule, parts.task.residual
     ).sum()
     weighted = parts.contrast.weight_at(level.step) * term
     first = torch.autograd.grad(denoise, level.flat, retain_graph=True)[0]

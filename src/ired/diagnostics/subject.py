@@ -31,7 +31,7 @@ class Level:
     """One snapshot of the weights at one noise level, on fixed problems, with noise that is equal for every variant
     at equal seed and is none that training draws.
 
-    batch: the positives. energy: bound to the snapshot. proposal: the negatives; None without an energy term.
+    batch: the positives. proposal: the negatives; None without an energy term.
     """
 
     def __init__(
@@ -46,8 +46,7 @@ class Level:
         noise = streams.normal("noise", *solution.shape[1:])
         positive = parts.schedule.noised(solution, levels, noise)
         self.batch = Positives(condition, solution, levels, noise, positive)
-        layout = WeightLayout(parts.network.initial_weights(stream(seed, "weights")))
-        self.energy = BoundEnergy(parts.network, layout.unflatten(self.flat), condition, levels)
+        self._layout = WeightLayout(parts.network.initial_weights(stream(seed, "weights")))
         self.root = parts.schedule.sqrt_alpha_bar[t].item()
         self.sigma = parts.schedule.sigma[t].item()
         self.proposal: Proposal | None = None
@@ -55,7 +54,13 @@ class Level:
             # No snapshot keeps a replay buffer: its chains start fresh here, at every level.
             parts.strategy.load_state({})
             with torch.no_grad():
-                self.proposal = parts.strategy.propose(self.energy, self.batch, streams)
+                self.proposal = parts.strategy.propose(self.energy(), self.batch, streams)
+
+    def energy(self) -> BoundEnergy:
+        """The snapshot's energy at these problems, bound anew: what it keeps for a derivative by the weights would be
+        gigabytes for all levels of a run."""
+        weights = self._layout.unflatten(self.flat)
+        return BoundEnergy(self.parts.network, weights, self.batch.condition, self.batch.t)
 
     @property
     def count(self) -> int:
