@@ -75,8 +75,20 @@ def test_the_main_sentence(sections: dict[str, str]) -> None:
     steps = {v: f"{rows.loc[v, 'step']:,.0f}" for v in reached}
     assert f"in {steps['adversarial']} steps, none reaches {reached['none']} in {steps['none']}." in quote
     other = contrasts.set_index(["metric", "treatment", "baseline"]).loc[("mse_id", "random", "none")]
+    assert other["verdict"] == "undecided" and "Random against none is undecided too." in quote
+
+
+def test_what_the_last_digits_did(sections: dict[str, str]) -> None:
+    """The same seeds with the plain text of the network."""
+    text = " ".join(sections["The main result"].split())
+    table = TABLES["contrasts"].read(
+        Path(__file__).parents[2] / "results/shipped/laptop/plain_form/contrasts.csv"
+    )
+    by_pair = table[table["metric"] == "mse_id"].set_index(["treatment", "baseline"])
+    mined, other = by_pair.loc[("adversarial", "none")], by_pair.loc[("random", "none")]
+    assert f"gave {percent(mined['relative_difference'], signed=True)} for adversarial" in text
     assert other["verdict"] == "worse"
-    assert f"by {percent(other['relative_difference'])} (Holm-adjusted p = {other['p_holm']:.2g})" in quote
+    assert f"by {percent(other['relative_difference'])} (Holm-adjusted p = {other['p_holm']:.2g};" in text
 
 
 def test_what_the_contrast_does_not_do(sections: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ def with_interval(mean: float, low: float, high: float) -> tuple[str, str, str]:
     digits each.
     """
     half, largest = (high - low) / 2, max(abs(mean), abs(low), abs(high))
-    if not (math.isfinite(half) and half > 1e-6 * largest and 1e-4 <= largest < 1e6):
+    if not (math.isfinite(half) and half > 1e-6 * largest and 1e-6 <= largest < 1e6):
         return number(mean), number(low), number(high)
     decimals = max(math.floor(math.log10(35.5 / half)), 0)
     first, second, third = (
