@@ -39,8 +39,8 @@ class ReplayBuffer:
     """First in, first out within each bucket. Tensors of fixed size, made when the first chains come.
 
     Entries lie flat, bucket after bucket, and one more row at the end takes what is not to be kept: a write
-    is then the same operation for every sample, which an accelerator needs. Shapes: chain, condition,
-    solution (S, K C + 1, D); t (S, K C + 1); written (S, K).
+    is then the same operation for every sample, which an accelerator needs. With K buckets of M chains: condition
+    (S, K M + 1, C); chain, solution (S, K M + 1, D); t (S, K M + 1); written (S, K).
     """
 
     FIELDS = ("chain", "condition", "solution", "t", "written")
@@ -103,11 +103,9 @@ class ReplayBuffer:
         return tensor.gather(1, row[..., None].expand(-1, -1, tensor.shape[2]))
 
     def _allocate(self, batch: Positives) -> dict[str, Tensor]:
-        seeds, _, dimension = batch.condition.shape
-        rows, like = self.settings.buckets * self.capacity + 1, batch.condition
-        self._tensors = {
-            name: like.new_zeros(seeds, rows, dimension) for name in ("chain", "condition", "solution")
-        }
+        seeds, rows = len(batch.condition), self.settings.buckets * self.capacity + 1
+        stored = {"chain": batch.solution, "condition": batch.condition, "solution": batch.solution}
+        self._tensors = {name: like.new_zeros(seeds, rows, like.shape[-1]) for name, like in stored.items()}
         self._tensors["t"] = batch.t.new_zeros(seeds, rows)
         self._tensors["written"] = batch.t.new_zeros(seeds, self.settings.buckets)
         return self._tensors
