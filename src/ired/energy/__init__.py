@@ -19,7 +19,7 @@ import torch
 from pydantic import Field
 
 from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
-from ired.energy.equivariant_fast import FastEquivariantEnergy
+from ired.energy.equivariant import FastEquivariantEnergy
 from ired.energy.mlp import MlpEnergy
 from ired.tasks import Task
 

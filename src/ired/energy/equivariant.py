@@ -43,6 +43,8 @@ from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ired.energy.equivariant_fast import FastPreparedEquivariant
+
 
 _ANSWER_SCALE = 32.0  # between the s of n = 10 and n = 20: maps of order one make answers of order one
 
@@ -193,3 +195,15 @@ class PreparedEquivariant:
             energy = self.energy(point)
             (gradient,) = torch.autograd.grad(energy.sum(), point, create_graph=keep, retain_graph=True)
         return (energy, gradient) if keep else (energy.detach(), gradient)
+
+
+class FastEquivariantEnergy(EquivariantEnergy):
+    """The same network in the fast form: what training and inference use."""
+
+    def prepare(  # type: ignore[override]  # the other form's, and no kind of it
+        self, weights: Weights, condition: Tensor, t: Tensor
+    ) -> FastPreparedEquivariant:
+        """As of the plain text."""
+        from ired.energy.equivariant_fast import prepare  # here, since it loads torch
+
+        return prepare(self, weights, condition, t)

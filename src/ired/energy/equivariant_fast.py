@@ -48,19 +48,16 @@ class HeadOperands(NamedTuple):
         return self.out[:, None].expand(-1, samples, -1, -1).reshape(-1, 1, channels)
 
 
-class FastEquivariantEnergy(EquivariantEnergy):
-    """The equivariant network in its fast form."""
-
-    def prepare(  # type: ignore[override]  # the other form's, and no kind of it
-        self, weights: Weights, condition: Tensor, t: Tensor
-    ) -> FastPreparedEquivariant:
-        """The trunk, and the head's share of it, once for all evaluations at matrices (S, B, n^2) of any n
-        and noise levels (S, B)."""
-        matrix, scale = self.scaled(condition)
-        names = ("trunk.input", "trunk.inner", "trunk.outer", "head.mix")
-        operands = (matrix, *(weights[name] for name in names))
-        maps = TrunkFunction.apply(*operands) if torch.is_grad_enabled() else trunk(*operands)
-        return FastPreparedEquivariant(self, maps, weights["head.film"], weights["head.out"], scale, t)
+def prepare(
+    network: EquivariantEnergy, weights: Weights, condition: Tensor, t: Tensor
+) -> FastPreparedEquivariant:
+    """The trunk, and the head's share of it, once for all evaluations at matrices (S, B, n^2) of any n and noise
+    levels (S, B)."""
+    matrix, scale = network.scaled(condition)
+    names = ("trunk.input", "trunk.inner", "trunk.outer", "head.mix")
+    operands = (matrix, *(weights[name] for name in names))
+    maps = TrunkFunction.apply(*operands) if torch.is_grad_enabled() else trunk(*operands)
+    return FastPreparedEquivariant(network, maps, weights["head.film"], weights["head.out"], scale, t)
 
 
 class FastPreparedEquivariant:
