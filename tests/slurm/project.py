@@ -34,7 +34,7 @@ def _paced(engine: Engine, advance=Engine.advance) -> None:
     import time
     from pathlib import Path
 
-    time.sleep(float(Path(__file__).parents[2].joinpath("pace").read_text()))
+    time.sleep(float(Path(__file__).parents[3].joinpath("pace").read_text()))
     advance(engine)
 
 
