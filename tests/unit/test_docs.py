@@ -175,7 +175,7 @@ def test_defaults_of_the_other_keys_are_the_defaults(repository: Path) -> None:
                 text = json.loads(text) if text != "2/3" else 2 / 3
             assert found == text or (text == "on" and found is not None), key
             checked += 1
-    assert checked == 38
+    assert checked == 39
 
 
 def test_every_row_of_the_ledger_names_a_test_that_exists(repository: Path) -> None:

@@ -17,10 +17,12 @@ from ired.tasks.inversion import residual_norm
 from ired.training.objective import (
     Contrast,
     NegativeFilter,
+    Objective,
     contrast_loss,
     denoising_loss,
     kept_samples,
     sample_contrast,
+    sample_regression,
 )
 
 SCHEDULE = noise_schedule(ScheduleSettings())
@@ -142,3 +144,59 @@ def test_every_knob_of_the_adversarial_strategy_moves_its_negatives(setting: dic
 def test_an_empty_level_range_is_refused() -> None:
     with pytest.raises(ValidationError, match="rise"):
         Contrast.model_validate({"timestep_range": [0.8, 0.2]})
+
+
+def test_the_regression_vanishes_at_the_denoising_optimum_wherever_it_is_asked() -> None:
+    positives, optimum = batch()
+    anywhere = positives.positive + 3 * torch.randn(positives.positive.shape, generator=generator(5))
+    assert sample_regression(optimum, positives, anywhere, SCHEDULE).max() < 1e-9
+    off = DenoisingOptimum(optimum.centre + 0.1 * optimum.sigma[..., None], optimum.sigma)
+    found = sample_regression(off, positives, anywhere, SCHEDULE)
+    torch.testing.assert_close(found, torch.full((2, BATCH), 0.01))
+
+
+def test_the_regression_goes_through_filter_and_range_as_a_contrast_does() -> None:
+    positives, optimum = batch()
+    off = DenoisingOptimum(optimum.centre + positives.t[..., None] * optimum.sigma[..., None], optimum.sigma)
+    proposal = Proposal(positives.positive, positives.solution)
+    settings = Contrast(loss="regression", timestep_range=(0.0, 0.05))
+    loss = contrast_loss(settings, off, positives, proposal, SCHEDULE, residual_norm)  # type: ignore[arg-type]
+    assert loss.max() < 1e-9, "at level 0 this energy is the optimum; elsewhere it is not"
+
+
+@pytest.mark.parametrize(
+    "extra", [{"logits": "energy_over_sigma"}, {"regulariser": {"of": "gap", "weight": 1.0}}]
+)
+def test_what_compares_energies_is_refused_beside_a_regression(extra: dict) -> None:
+    with pytest.raises(ValidationError, match="compares no energies"):
+        Contrast(loss="regression", **extra)
+
+
+class Indifferent:
+    """A network with grad E = 0, whose denoising loss is the mean square of the noise."""
+
+    def prepare(self, weights: object, condition: Tensor, t: Tensor) -> Indifferent:
+        return self
+
+    def at_level(self, t: Tensor) -> Indifferent:
+        return self
+
+    def energy(self, y: Tensor) -> Tensor:
+        return torch.zeros(y.shape[:2])
+
+    def energy_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        return self.energy(y), torch.zeros_like(y)
+
+
+def test_noise_draws_are_averaged_and_the_first_is_that_of_a_single_draw() -> None:
+    problems = torch.zeros(2, BATCH, D)
+    losses = [
+        Objective(Indifferent(), SCHEDULE, None, None, residual_norm, draws)(  # type: ignore[arg-type]
+            {}, problems, problems, Streams([0, 1], step=3), 0.0
+        ).denoise
+        for draws in (1, 3)
+    ]
+    streams = Streams([0, 1], step=3)
+    noise = [streams.normal(name, BATCH, D).square().mean((1, 2)) for name in ("noise", "noise.1", "noise.2")]
+    torch.testing.assert_close(losses[0], noise[0])
+    torch.testing.assert_close(losses[1], (noise[0] + noise[1] + noise[2]) / 3)

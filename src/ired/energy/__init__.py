@@ -81,6 +81,7 @@ class BoundEnergy:
         prepared = network.prepare(weights, condition, t)
         self.energy = prepared.energy
         self.energy_and_gradient = prepared.energy_and_gradient
+        self.at_level = prepared.at_level
 
     def rebound(self, condition: Tensor, t: Tensor) -> BoundEnergy:
         """The same weights at other conditions (S, B, C) and noise levels (S, B)."""

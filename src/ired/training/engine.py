@@ -35,7 +35,7 @@ class Engine:
         self.seeds, self.device = seeds, torch.device(device)
         torch.backends.cuda.matmul.allow_tf32 = training.precision == "tf32"
         self.task, self.network, self.strategy = parts.task, parts.network, parts.strategy
-        self.objective = parts.objective()
+        self.objective = parts.objective(training.noise_draws)
         initial = [self.network.initial_weights(stream(seed, "weights")) for seed in seeds]
         self.layout = WeightLayout(initial[0])
         flat = torch.stack([self.layout.flatten(weights) for weights in initial]).to(self.device)
@@ -139,10 +139,11 @@ class Engine:
         """Counted multiply-adds of one seed's step, matrix products only; a derivative by the weights costs
         twice its forward pass."""
         shared, energy, gradient = self.network.multiply_adds()
-        total = 3.0 * (shared + energy + gradient)
+        total = 3.0 * (shared + self.training.noise_draws * (energy + gradient))
         if self.parts.contrast is not None:
             proposal = self.strategy.evaluations()
-            total += 3.0 * 2 * energy + proposal.energies * energy + proposal.gradients * gradient
+            compared = energy + gradient if self.parts.contrast.loss == "regression" else 2 * energy
+            total += 3.0 * compared + proposal.energies * energy + proposal.gradients * gradient
         return round(total * self.training.batch_size)
 
     def state(self) -> dict[str, Tensor]:

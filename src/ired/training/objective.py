@@ -4,6 +4,9 @@ noise level.
     L_d = mean (grad_y E(A, y_t, t) - eps)^2      denoising score matching: the gradient predicts the noise
     nce = softplus(E(y+) - E(y-))                 InfoNCE with one negative, IRED eq. 6
     cd  = E(y+) - E(y-)                           contrastive divergence: lower the data, raise the samples
+    regression = mean (grad_y E(A, y-, t) - (y- - sqrt(alpha_bar) X) / sigma)^2
+                                                  no contrast: the denoising optimum's gradient, known everywhere,
+                                                  learned where descent leads (DAgger, Ross et al. 2011)
 """
 
 from __future__ import annotations
@@ -66,10 +69,10 @@ class NegativeFilter(Strict):
 
 
 class Contrast(Strict):
-    """The energy term. timestep_range: the share of noise levels it acts on, as fractions of T
-    (energy_loss_timestep_range)."""
+    """The energy term. logits: the energies as they are, or in units of sigma_t; the loss `regression` has none.
+    timestep_range: the share of noise levels it acts on, as fractions of T (energy_loss_timestep_range)."""
 
-    loss: Literal["nce", "cd"] = "nce"
+    loss: Literal["nce", "cd", "regression"] = "nce"
     weight: Weight = 0.5
     logits: Literal["energy", "energy_over_sigma"] = "energy"
     regulariser: Regulariser | None = None
@@ -83,6 +86,14 @@ class Contrast(Strict):
         if isinstance(value, dict) and isinstance(value.get("timestep_range"), list):
             return value | {"timestep_range": tuple(value["timestep_range"])}
         return value
+
+    @model_validator(mode="after")
+    def _regression_compares_no_energies(self) -> Contrast:
+        if self.loss == "regression" and (self.logits != "energy" or self.regulariser is not None):
+            raise ValueError(
+                "loss `regression` compares no energies: take `logits` and `regulariser` out, or choose nce or cd"
+            )
+        return self
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> Contrast:
@@ -119,9 +130,10 @@ class Objective:
         strategy: Strategy,
         contrast: Contrast | None,
         residual: Residual,
+        noise_draws: int = 1,
     ) -> None:
         self.network, self.schedule, self.strategy, self.contrast = network, schedule, strategy, contrast
-        self.residual = residual
+        self.residual, self.noise_draws = residual, noise_draws
 
     def __call__(
         self, weights: Weights, condition: Tensor, solution: Tensor, streams: Streams, weight: Tensor | float
@@ -132,6 +144,13 @@ class Objective:
         noise = streams.normal("noise", *shape)
         energy = BoundEnergy(self.network, weights, condition, t)
         denoise = denoising_loss(energy, self.schedule.noised(solution, t, noise), noise)
+        for draw in range(1, self.noise_draws):
+            level = streams.integers(f"levels.{draw}", self.schedule.levels, shape[0])
+            other = streams.normal(f"noise.{draw}", *shape)
+            elsewhere = energy.at_level(level)
+            denoise = denoise + denoising_loss(elsewhere, self.schedule.noised(solution, level, other), other)
+        if self.noise_draws > 1:
+            denoise = denoise / self.noise_draws
         if self.contrast is None:
             return LossTerms(denoise, torch.zeros_like(denoise), denoise)
         # The contrast's noise is a draw of its own, as in the released code: its positive is not the
@@ -163,8 +182,11 @@ def contrast_loss(
     if proposal.batch is not None:
         batch = proposal.batch
         energy = energy.rebound(batch.condition, batch.t)
-    low, high = energy.energy(batch.positive), energy.energy(proposal.negative)
-    per_sample = sample_contrast(settings, low, high, schedule.sigma[batch.t])
+    if settings.loss == "regression":
+        per_sample = sample_regression(energy, batch, proposal.negative, schedule)
+    else:
+        low, high = energy.energy(batch.positive), energy.energy(proposal.negative)
+        per_sample = sample_contrast(settings, low, high, schedule.sigma[batch.t])
     kept = kept_samples(settings, batch, proposal.solution, schedule.levels, residual)
     if kept is None:
         return per_sample.mean(1)
@@ -185,6 +207,14 @@ def sample_contrast(settings: Contrast, low: Tensor, high: Tensor, sigma: Tensor
         return value
     penalty = low.square() + high.square() if settings.regulariser.of == "energy" else (high - low).square()
     return value + settings.regulariser.weight * penalty
+
+
+def sample_regression(energy: PreparedEnergy, batch: Positives, y: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """mean (grad_y E(y) - (y - sqrt(alpha_bar) X) / sigma)^2 of each sample, (S, B), at any points y (S, B, D)."""
+    sigma = schedule.sigma[batch.t, None]
+    target = (y - schedule.sqrt_alpha_bar[batch.t, None] * batch.solution) / sigma
+    _, gradient = energy.energy_and_gradient(y)
+    return (gradient - target).square().mean(2)
 
 
 def kept_samples(

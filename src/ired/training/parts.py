@@ -31,9 +31,11 @@ class Parts:
     def schedule(self) -> NoiseSchedule:
         return self.descender.schedule
 
-    def objective(self) -> Objective:
-        """The loss of a step."""
-        return Objective(self.network, self.schedule, self.strategy, self.contrast, self.task.residual)
+    def objective(self, noise_draws: int = 1) -> Objective:
+        """The loss of a step that denoises each problem at `noise_draws` noise levels."""
+        return Objective(
+            self.network, self.schedule, self.strategy, self.contrast, self.task.residual, noise_draws
+        )
 
     def solver(self, seeds: Sequence[int], device: torch.device | str) -> Solver:
         """Annealed inference for a pack of seeds."""

@@ -40,11 +40,14 @@ class Training(Strict):
     """How long and on what. `divergence_bound`: a loss beyond it, or one that is not finite, ends the run as
     diverged.
 
-    `snapshots`: shares of `steps` at which the weights are kept for the diagnostics.
+    `noise_draws`: at how many noise levels, each with noise of its own, every problem of a batch is denoised;
+    what an energy computes of the condition alone is shared by them. `snapshots`: shares of `steps` at which
+    the weights are kept for the diagnostics.
     """
 
     steps: Count
     batch_size: Count
+    noise_draws: Count = 1
     precision: Literal["float32", "tf32"] = "float32"
     divergence_bound: Positive = 1e6
     history_every: Count = 100
