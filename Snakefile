@@ -20,6 +20,7 @@ include: "workflow/rules/dataset.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/diagnose.smk"
 include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/worth.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/targets.smk"
 

@@ -158,6 +158,33 @@ def aggregate(
 
 
 @app.command()
+def tune(
+    cells: Annotated[str, typer.Option(help="The trials of every arm, as JSON.")],
+    runs: Annotated[Path, typer.Option(help="Folder of {variant}/seed{seed}/.")],
+    out: Annotated[Path, typer.Option(help="tuning.csv to write.")],
+) -> None:
+    """Choose each arm's learning rate and weight from its trials."""
+    from ired.base.hashing import fingerprint
+    from ired.tables.worth import parse, write_tuning
+
+    write_tuning(runs, parse(cells), out, fingerprint)
+
+
+@app.command()
+def worth(
+    cells: Annotated[str, typer.Option(help="The judged runs of every arm, as JSON.")],
+    runs: Annotated[Path, typer.Option(help="Folder of {variant}/seed{seed}/.")],
+    reference_csv: Annotated[Path, typer.Option(help="The scale's reference.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")],
+) -> None:
+    """How much compute each arm saves: runs, curves and multipliers."""
+    from ired.base.hashing import fingerprint
+    from ired.tables.worth import parse, write_worth
+
+    write_worth(runs, reference_csv, parse(cells), out, fingerprint)
+
+
+@app.command()
 def figure(
     names: Annotated[list[str], typer.Argument(help="Figures to draw; docs/figures.md lists them.")],
     tables: Annotated[Path, typer.Option(help="An experiment's folder of tables.")],

@@ -11,7 +11,7 @@ defer("torch")  # a plan needs settings alone, and must not wait for what they s
 
 from ired.base.errors import UserError
 from ired.figures import FIGURES
-from ired.record.schema import TABLES
+from ired.record.schema import TABLES, WORTH
 from ired.study.resolve import ResolvedStudy
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -36,15 +36,29 @@ DATA = "results/{scale}/data"
 # A typo in a path is "no rule makes this file", not a three-hour job.
 wildcard_constraints:
     scale="|".join(map(re.escape, STUDY.study.scales)),
-    variant="|".join(map(re.escape, STUDY.variants)),
+    variant="|".join(map(re.escape, [*STUDY.variants, *(name for s in STUDY.study.scales for name in STUDY.cells(s))])),
     experiment="|".join(map(re.escape, STUDY.study.experiments)),
     seed=r"\d+",
     where="(shipped/)?(" + "|".join(map(re.escape, STUDY.study.scales)) + ")",
 
 
+def is_judged(wildcards):
+    """Whether a run's learning rate is chosen by the trials of the study of worth."""
+    cell = STUDY.cells(wildcards.scale).get(wildcards.variant)
+    return cell is not None and cell.trial is None
+
+
 def run_json(wildcards):
-    """One run's resolved configuration: a string, since Snakemake tracks changes of builtin types alone."""
+    """One run's resolved configuration: a string, since Snakemake tracks changes of builtin types alone. Nothing for a
+    run that waits for tuning; Snakemake asks again when that has chosen."""
+    if is_judged(wildcards) and not STUDY.tuned(wildcards.scale):
+        return ""
     return STUDY.run_config(wildcards.scale, wildcards.variant, int(wildcards.seed)).to_json()
+
+
+def tuned(wildcards):
+    """What a judged run of the study of worth waits for: its learning rate is chosen there."""
+    return checkpoints.tune.get(scale=wildcards.scale).output if is_judged(wildcards) else []
 
 
 def ensemble_json(wildcards):

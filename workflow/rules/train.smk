@@ -3,6 +3,8 @@
 #
 # seeds_per_job: 1 trains one run a job (rule train). More trains packs of seeds as one batched model (rule train), whose finished runs wait
 # in the state folder until each is published (rule publish): a path still names one run.
+from types import SimpleNamespace
+
 from ired.job.code_version import plan
 
 # What is planned goes into the environment; SLURM carries it to the jobs, which refuse a checkout that has changed since.
@@ -23,12 +25,20 @@ def receipt(wildcards):
     return RECEIPT.format(scale=wildcards.scale, variant=wildcards.variant, first=seeds[0], last=seeds[-1])
 
 
+def pack_json(wildcards):
+    """The configurations of a pack, as options."""
+    seeds = STUDY.pack(wildcards.scale, wildcards.variant, int(wildcards.first))
+    texts = [run_json(SimpleNamespace(scale=wildcards.scale, variant=wildcards.variant, seed=seed)) for seed in seeds]
+    return " ".join(f"--config {shlex.quote(text)}" for text in texts)
+
+
 rule:
     name:
         "publish" if PACKED else "train"
     input:
         sets=f"{DATA}/validation.npz",  # one for all that a single job makes: a plan looks every input up, run by run
         receipt=receipt,
+        tuning=tuned,
     output:
         config=f"{RUN}/config.json",
         history=f"{RUN}/history.csv",
@@ -68,6 +78,7 @@ if PACKED:
         """A pack of seeds as one batched model; the runs wait in the state folder."""
         input:
             sets=f"{DATA}/validation.npz",
+            tuning=tuned,
         output:
             receipt=RECEIPT,
         log:
@@ -82,10 +93,7 @@ if PACKED:
             mem_mb=16000,
             runtime=480,
         params:
-            configs=lambda w: " ".join(
-                f"--config {shlex.quote(STUDY.run_config(w.scale, w.variant, seed).to_json())}"
-                for seed in STUDY.pack(w.scale, w.variant, int(w.first))
-            ),
+            configs=pack_json,
             data=subpath(input.sets, parent=True),
             state="results/.state/{scale}/{variant}",
         shell:

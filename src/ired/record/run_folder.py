@@ -130,6 +130,7 @@ def read_run(
     protocol: int,
     fingerprint: str | None = None,
     fingerprint_of: Fingerprint | None = None,
+    diagnosed: bool = True,
 ) -> Run:
     """Read and check one run.
 
@@ -138,6 +139,7 @@ def read_run(
         variant, seed, protocol: what the run must be.
         fingerprint: of the variant's configuration without the seed; None if not known.
         fingerprint_of: computes the fingerprint of a config.json as read; None: no such check.
+        diagnosed: whether a finished run must have its diagnostic tables; else they are not looked at.
 
     Raises:
         FileFault: the first thing wrong with the folder.
@@ -161,7 +163,7 @@ def read_run(
     _check_history(folder / "history.csv", history, metrics)
     provenance = read_object(folder / "provenance.json")
     diagnostics = {}
-    for name, table in schema.DIAGNOSTICS.items():
+    for name, table in schema.DIAGNOSTICS.items() if diagnosed else ():
         path = folder / f"{name}.csv"
         if metrics.status == "finished" or path.exists():
             diagnostics[name] = table.read(path)

@@ -68,3 +68,25 @@ def check_comparisons(resolved: ResolvedStudy) -> None:
                 raise UserError(
                     f"{where}: a comparison stands twice, and would count twice in the family of tests"
                 )
+
+
+def check_worth(resolved: ResolvedStudy) -> None:
+    """A study of worth has the baseline among its arms, tunes on seeds that judge nothing, and can be configured."""
+    for scale, settings in resolved.study.scales.items():
+        worth, where = settings.worth, f"{resolved.origin}, `worth` at scale '{scale}'"
+        if worth is None:
+            continue
+        if resolved.study.comparison.baseline not in worth.arms:
+            raise UserError(
+                f"{where}: the baseline '{resolved.study.comparison.baseline}' is not among its arms"
+            )
+        shared = sorted(set(worth.tuning.seeds) & set(settings.seeds))
+        if shared:
+            raise UserError(f"{where}: seeds {shared} tune and are judged; give tuning seeds of its own")
+        for cell in resolved.cells(scale).values():
+            if cell.name in resolved.variants:
+                raise UserError(
+                    f"{where}: its runs are named '{cell.name}', and so is a variant; rename that"
+                )
+            if cell.trial is not None:
+                resolved.run_config(scale, cell.name, 0)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ired.base.errors import UserError
 from ired.base.settings import nearest, validated
-from ired.study.checks import check_comparisons, check_references, check_variants
+from ired.study.checks import check_comparisons, check_references, check_variants, check_worth
 from ired.study.run_config import RunConfig, merged, with_value
-from ired.study.schema import Experiment, Scale, Settings, Study, Sweep
+from ired.study.schema import Experiment, Scale, Settings, Study, Sweep, Worth
+from ired.study.worth import Cell, Choice, Choices, chosen, judged, read_choices, trials
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,21 @@ class Member:
 
 class ResolvedStudy:
     """A validated study and the runs it stands for. `figures`: the names that an experiment may list; None:
-    any.
+    any. `results`: where `{scale}/tables/worth/tuning.csv` lies once it has been made.
 
     Raises:
         UserError: at construction, for anything wrong in any scale, variant or experiment; before any job.
     """
 
     def __init__(
-        self, values: Settings, origin: str = "config.yaml", figures: Collection[str] | None = None
+        self,
+        values: Settings,
+        origin: str = "config.yaml",
+        figures: Collection[str] | None = None,
+        results: Path = Path("results"),
     ) -> None:
         self.study: Study = validated(Study, values, origin)
-        self.origin = origin
+        self.origin, self.results = origin, results
         for experiment in self.study.experiments.values():
             for name in experiment.figures if figures is not None else ():
                 self.check_name("figure", name, figures)
@@ -44,11 +50,14 @@ class ResolvedStudy:
         self._sweep_variants = self._swept()
         check_references(self)
         self._templates: dict[tuple[str, str], RunConfig] = {}
+        self._cells: dict[str, dict[str, Cell]] = {scale: {} for scale in self.study.scales}
         for scale in self.study.scales:
             for variant in self.variants:
                 self.run_config(scale, variant, 0)
+        self._cells = {scale: self._cells_of(scale) for scale in self.study.scales}
         check_variants(self)
         check_comparisons(self)
+        check_worth(self)
 
     @property
     def variants(self) -> dict[str, Settings]:
@@ -63,6 +72,8 @@ class ResolvedStudy:
     def run_config(self, scale: str, variant: str, seed: int) -> RunConfig:
         """One run, resolved: the common settings, the scale's on top, the variant's, and what the scale says
         of the variant."""
+        if variant in self.cells(scale):
+            return self._cell_config(scale, self.cells(scale)[variant], seed)
         key = (scale, variant)
         if key not in self._templates:
             self.check_name("variant", variant, self.variants)
@@ -73,6 +84,99 @@ class ResolvedStudy:
             origin = f"{self.origin}, variant '{variant}' at scale '{scale}'"
             self._templates[key] = validated(RunConfig, settings, origin)
         return self._templates[key].model_copy(update={"seed": seed})
+
+    def worth(self, scale: str) -> Worth:
+        """A scale's study of what a negative is worth.
+
+        Raises:
+            UserError: it has none.
+        """
+        settings = self.scale(scale).worth
+        if settings is None:
+            having = ", ".join(name for name, size in self.study.scales.items() if size.worth)
+            raise UserError(
+                f"{self.origin}: scale '{scale}' has no `worth` section; those that have one: {having or 'none'}"
+            )
+        return settings
+
+    def cells(self, scale: str) -> dict[str, Cell]:
+        """The cells of a scale's study of worth, by the names of their variants: trials, then what is judged."""
+        return self._cells[scale]
+
+    def cell_seeds(self, scale: str, cell: Cell) -> list[int]:
+        """The seeds of a cell: those of tuning, or the scale's."""
+        return self.scale(scale).seeds if cell.trial is None else self.worth(scale).tuning.seeds
+
+    def cell_runs(self, scale: str, trial: bool) -> list[tuple[str, int]]:
+        """(variant, seed) of every trial, or of every judged run."""
+        cells = {name: cell for name, cell in self.cells(scale).items() if (cell.trial is not None) == trial}
+        return [(name, seed) for name, cell in cells.items() for seed in self.cell_seeds(scale, cell)]
+
+    def tuned(self, scale: str) -> bool:
+        """Whether the trials of a scale have been read, so that its judged runs are known in full."""
+        return self._tuning(scale).exists()
+
+    def choices(self, scale: str) -> Choices:
+        """What tuning chose at a scale; errors as of `read_choices`."""
+        return read_choices(self._tuning(scale))
+
+    def _tuning(self, scale: str) -> Path:
+        return self.results / scale / "tables/worth/tuning.csv"
+
+    def worth_specification(self, scale: str, trial: bool) -> Settings:
+        """What the tables of a study of worth have to know, as JSON values; of its trials, or of what is judged."""
+        cells = [cell for cell in self.cells(scale).values() if (cell.trial is not None) == trial]
+        configs = [self.run_config(scale, cell.name, 0) for cell in cells]
+        return {
+            "baseline": self.study.comparison.baseline,
+            "protocol": self.study.protocol,
+            "precise": self.worth(scale).precise,
+            "cells": [
+                {
+                    "variant": cell.name,
+                    "arm": cell.arm,
+                    "steps": cell.steps,
+                    "learning_rate": config.optimiser.learning_rate,
+                    "weight": config.contrast.weight if config.contrast else None,
+                    "seeds": self.cell_seeds(scale, cell),
+                    "fingerprint": config.fingerprint(),
+                }
+                for cell, config in zip(cells, configs, strict=True)
+            ],
+        }
+
+    def _cells_of(self, scale: str) -> dict[str, Cell]:
+        worth = self.study.scales[scale].worth
+        if worth is None:
+            return {}
+        for arm in worth.arms:
+            self.check_name("variant", arm, self.study.variants)
+        weighed = {arm: self.run_config(scale, arm, 0).contrast is not None for arm in worth.arms}
+        cells = trials(worth, weighed) + judged(worth, self.study.comparison.baseline)
+        return {cell.name: cell for cell in cells}
+
+    def _cell_config(self, scale: str, cell: Cell, seed: int) -> RunConfig:
+        """A cell's run; of a judged one, with what tuning chose."""
+        choice = cell.trial
+        if choice is None:
+            tuned = self.choices(scale).get(cell.arm)
+            if tuned is None:
+                raise UserError(
+                    f"tuning.csv of scale '{scale}' says nothing of arm '{cell.arm}'; make it again"
+                )
+            choice = chosen(tuned, cell.steps)
+        return self._cell_template(scale, cell, choice).model_copy(update={"seed": seed})
+
+    def _cell_template(self, scale: str, cell: Cell, choice: Choice) -> RunConfig:
+        key = (scale, f"{cell.name} {choice}")
+        if key not in self._templates:
+            size = self.scale(scale)
+            of_arm = merged(self.study.variants[cell.arm], size.variants.get(cell.arm, {}))
+            layers = merged(self.study.run, size.run, self.worth(scale).run, cell.settings(of_arm, choice))
+            settings = merged(layers, {"protocol": self.study.protocol, "seed": 0})
+            origin = f"{self.origin}, arm '{cell.arm}' of `worth` at scale '{scale}'"
+            self._templates[key] = validated(RunConfig, settings, origin)
+        return self._templates[key]
 
     def canonical(self, scale: str) -> dict[str, str]:
         """Variant -> the first variant with the same resolved configuration: equal runs are trained once."""
@@ -117,7 +221,9 @@ class ResolvedStudy:
         """The seeds that are trained together with `seed`: neighbours in the order of all seeds that a scale
         uses."""
         settings, size = self.scale(scale), self.study.seeds_per_job
-        known = dict.fromkeys(s for seeds in (settings.seeds, *settings.seeds_of.values()) for s in seeds)
+        cell = self.cells(scale).get(variant)
+        groups = [self.cell_seeds(scale, cell)] if cell else [settings.seeds, *settings.seeds_of.values()]
+        known = dict.fromkeys(s for seeds in groups for s in seeds)
         seeds = list(known) if seed in known else [seed]
         first = seeds.index(seed) // size * size
         return seeds[first : first + size]

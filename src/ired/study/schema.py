@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ired.base.settings import Count, Strict
+from ired.base.settings import Count, NonNegative, Positive, Strict
 
 Settings = dict[str, Any]
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
@@ -32,10 +32,53 @@ class Experiment(Strict):
     figures: list[str]
 
 
+class Tuning(Strict):
+    """How each arm's learning rate and weight are chosen: at each budget of `steps`, by the geometric mean of the
+    validation MSE over `seeds`, which are none of those that are judged. An arm with a contrast tries every pair of
+    `learning_rates` and `weights`; one without tries `finer_learning_rates`, which are as many."""
+
+    seeds: Seeds
+    steps: Annotated[list[Count], Field(min_length=1)]
+    learning_rates: Annotated[list[Positive], Field(min_length=5)]
+    weights: Annotated[list[NonNegative], Field(min_length=1)]
+    finer_learning_rates: Annotated[list[Positive], Field(min_length=5)]
+
+    @model_validator(mode="after")
+    def _equal_trials(self) -> Tuning:
+        pairs, finer = len(self.learning_rates) * len(self.weights), len(self.finer_learning_rates)
+        if pairs != finer:
+            raise ValueError(
+                f"every arm gets the same number of trials: {pairs} pairs of learning_rates and weights, but "
+                f"{finer} finer_learning_rates"
+            )
+        return self
+
+
+class Worth(Strict):
+    """How much compute a strategy saves, at one scale. `arms`: variants, the baseline among them. `steps`: the budgets
+    of every arm, `baseline_steps` those of the baseline, whose errors should reach beyond the others'. `run`: settings
+    on top of the scale's. `precise`: a run whose error stays above it has not learned the task."""
+
+    arms: Annotated[list[str], Field(min_length=2)]
+    steps: Annotated[list[Count], Field(min_length=3)]
+    baseline_steps: Annotated[list[Count], Field(min_length=3)]
+    tuning: Tuning
+    precise: Positive
+    run: Settings = {}
+
+    @model_validator(mode="after")
+    def _ascend(self) -> Worth:
+        for name in ("steps", "baseline_steps"):
+            values = getattr(self, name)
+            if sorted(set(values)) != values:
+                raise ValueError(f"{name} must ascend, each once")
+        return self
+
+
 class Scale(Strict):
     """A size of the study. `run`: settings on top of the common ones. `variants`: settings on top of single
     variants, such as a patience in steps. `experiments`: what the target `all` makes. `seeds_of`: seeds of
-    single experiments in place of `seeds`."""
+    single experiments in place of `seeds`. `worth`: the study of what a negative is worth, where the scale has one."""
 
     run: Settings
     variants: dict[str, Settings] = {}
@@ -43,6 +86,7 @@ class Scale(Strict):
     seeds_of: dict[str, Seeds] = {}
     experiments: Annotated[list[str], Field(min_length=1)]
     diagnostic_matrices: Count = 512
+    worth: Worth | None = None
 
 
 class Comparison(Strict):

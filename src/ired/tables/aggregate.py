@@ -59,9 +59,12 @@ def aggregate(
 
 
 def read_runs(
-    runs_dir: Path, experiment: ExperimentSpec, fingerprint_of: Fingerprint | None = None
+    runs_dir: Path,
+    experiment: ExperimentSpec,
+    fingerprint_of: Fingerprint | None = None,
+    diagnosed: bool = True,
 ) -> list[tuple[VariantSpec, Run]]:
-    """Every run of the experiment, in order of its variants and seeds.
+    """Every run of the experiment, in order of its variants and seeds; `diagnosed`: with diagnostic tables.
 
     Raises:
         UserError: names the files in trouble (all are looked at first, so the cure is complete) and the cure.
@@ -72,7 +75,8 @@ def read_runs(
         folder = runs_dir / variant.variant / f"seed{seed}"
         try:
             run = read_run(
-                folder, variant.variant, seed, experiment.protocol, variant.fingerprint, fingerprint_of
+                *(folder, variant.variant, seed, experiment.protocol, variant.fingerprint, fingerprint_of),
+                diagnosed=diagnosed,
             )
             runs.append((variant, run))
         except FileFault as fault:
