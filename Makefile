@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --profile profiles/local
 EXPERIMENTS := $(shell sed -n '/^experiments:/,$$ s/^  \([a-z_0-9]*\):$$/\1/p' config.yaml)
 # The rules that draw, one for each experiment.
-DRAW := $(EXPERIMENTS:%=draw_%)
+DRAW := $(EXPERIMENTS:%=draw_%) draw_worth
 
 .PHONY: lock study experiments test test-slurm test-slurm-all doctor lint figures bench workflow-graph clean-results environment
 

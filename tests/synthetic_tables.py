@@ -22,6 +22,7 @@ from synthetic_diagnostics import (
     make_error_directions,
     make_error_sizes,
 )
+from synthetic_worth import worth_tables
 
 Tables = dict[str, pd.DataFrame]
 
@@ -43,6 +44,7 @@ def make_tables(design: Design | None = None) -> Tables:
         "budget": make_budget(design),
         "nominations": make_nominations(runs),
         "published": make_published(),
+        **worth_tables(),
     }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from fake_slurm import FakeSlurm
 
 from factories import tiny_config
@@ -28,3 +30,10 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
     """Stand-ins for SLURM's commands, outside of any job."""
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     return FakeSlurm(tmp_path / "bin", monkeypatch)
+
+
+@pytest.fixture
+def study_values(repository: Path) -> dict[str, Any]:
+    """config.yaml as it is written."""
+    values: dict[str, Any] = yaml.safe_load((repository / "config.yaml").read_text())
+    return values

@@ -20,7 +20,8 @@ LONG = {
     "conditioning_aware_opt_steps=10_noise_scale=0.05": Arm("conditioning_aware", 0.0191, 2, 1.0),
     "corrected_adversarial_with_a_long_name": Arm("corrected_adversarial", 0.0193, 2, 1.2),
 }
-MAIN = tuple(name for name in FIGURES if name not in ("sweep", "cd_ablation", "compat_2x2"))
+WORTH = tuple(name for name in FIGURES if name.startswith("worth_"))
+MAIN = tuple(name for name in FIGURES if name not in ("sweep", "cd_ablation", "compat_2x2", *WORTH))
 ROWS = ("strategy_comparison", "paired_differences", "budget", "published_reproduced")
 CASES: dict[str, tuple[Design, tuple[str, ...]]] = {
     "study": (Design(), MAIN),
@@ -37,6 +38,7 @@ CASES: dict[str, tuple[Design, tuple[str, ...]]] = {
     ),
     "sweep": (Design(SWEEP), ("sweep", "learning_curves", "hardness_benefit", *ROWS)),
     "ablation": (Design(ABLATION), ("cd_ablation", "energy_gap")),
+    "worth": (Design(), WORTH),
     "compat": (Design(COMPAT), ("compat_2x2", "false_negatives")),
 }
 

@@ -32,6 +32,13 @@ def tables_at_hand():
     return found
 
 
+def worth_at_hand():
+    """Where this checkout has the tables of a study of worth."""
+    places = [f"results/{SCALE}", *sorted(glob.glob("results/shipped/*"))]
+    whole = [where for where in places if all(os.path.exists(f"{where}/tables/worth/{name}.csv") for name in WORTH)]
+    return [where.removeprefix("results/") for where in whole]
+
+
 rule runs:
     """Every trained run of the scale's experiments."""
     input:
@@ -54,6 +61,7 @@ rule figures:
     """Every figure that tables at hand allow; trains nothing."""
     input:
         [path for where, experiment in tables_at_hand() for path in figure_paths(where, experiment)],
+        [path for where in worth_at_hand() for path in worth_figures(where)],
 
 
 rule experiments:

@@ -2,6 +2,7 @@
 # whose learning rates come from there.
 
 WORTH_TABLES = "results/{scale}/tables/worth"
+WORTH_FIGURES = [name for name in FIGURES if name.startswith("worth_")]
 
 
 def trial_metrics(wildcards):
@@ -67,3 +68,50 @@ rule worth_tables:
         " --reference-csv {input.reference:q}"
         " --out {params.tables:q}"
         " > {log:q} 2>&1"
+
+
+def worth_figures(where, kind="png"):
+    """The pictures of a study of worth."""
+    return [f"results/{where}/figures/worth/{name}.{kind}" for name in WORTH_FIGURES]
+
+
+rule draw_worth:
+    """The figures of what negatives are worth, from its tables. Computes nothing, needs no torch."""
+    input:
+        tables=[f"results/{{where}}/tables/worth/{name}.csv" for name in [*WORTH, "reference"]],
+    output:
+        pdf=worth_figures("{where}", "pdf"),
+        png=report(
+            worth_figures("{where}"), caption="../report/figure.rst", category="worth", labels={"results": "{where}"}
+        ),
+    log:
+        "results/{where}/logs/draw/worth.log",
+    localrule: True
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        figures=" ".join(WORTH_FIGURES),
+        tables="results/{where}/tables/worth",
+        out="results/{where}/figures/worth",
+    shell:
+        "exec {PY} -m ired figure {params.figures}"
+        " --tables {params.tables:q}"
+        " --published results/published/published_results.csv"
+        " --out {params.out:q}"
+        " --processes {threads}"
+        " > {log:q} 2>&1"
+
+
+# `snakemake worth`: of the scale that config.yaml names if it has such a study, else of `worth_scale`.
+WORTH_SCALE = SCALE if STUDY.study.scales[SCALE].worth else STUDY.study.worth_scale
+
+
+if WORTH_SCALE:
+
+    rule worth:
+        """What a negative is worth, with its figures."""
+        input:
+            worth_figures(WORTH_SCALE),
+        localrule: True

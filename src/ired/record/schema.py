@@ -159,7 +159,7 @@ BUDGET = Table(
 )  # fmt: skip
 
 # The study of what a negative is worth has tables of its own.
-ARM = words("arm: a variant, at every budget and with what tuning chose for it")
+ARM = words("arm: a variant, at every budget and with what tuning chose for it", "strategy")
 CHOICE = numbers("learning_rate", "weight: of the contrast; empty for an arm without one")
 TUNING = Table(
     "tuning",
@@ -209,7 +209,7 @@ MULTIPLIERS = Table(
     (
         *ARM, *words("compute: madds, seconds", "metric: mse_id, mse_ood"),
         *words("reading: at (one budget), all (the m that all budgets share), slope (d log m / d log C)"),
-        *integers("steps: the budget that is read at; of `all` and `slope` the largest"),
+        *integers("steps: the budget that is read at; of `all` and `slope` the largest", "n: seeds"),
         *numbers("compute_spent"),
         *numbers("value: m, or the slope; empty where it lies beyond the baseline's budgets"), *INTERVAL,
         *words("bound: at_least or at_most where the value lies beyond the baseline's budgets"),

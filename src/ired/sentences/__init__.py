@@ -3,6 +3,7 @@
 verdicts   one contrast: its verdict, and the sentence that carries it; the nominee of a sweep
 line       where the variants stand to the line of the predictor to beat
 headline   equal compute, and the three sentences that open a report
+worth      what a negative is worth: the study of compute multipliers
 
 Must not import torch, statistics or figures: words know numbers, not where they come from.
 """
@@ -10,6 +11,7 @@ Must not import torch, statistics or figures: words know numbers, not where they
 from ired.sentences.headline import compute_sentence, headline
 from ired.sentences.line import line_sentence, line_standing
 from ired.sentences.verdicts import VERDICTS, contrast_sentence, nomination_sentence, verdict
+from ired.sentences.worth import worth_headline
 
 __all__ = [
     "VERDICTS",
@@ -20,4 +22,5 @@ __all__ = [
     "line_standing",
     "nomination_sentence",
     "verdict",
+    "worth_headline",
 ]

@@ -30,6 +30,9 @@ def check_references(resolved: ResolvedStudy) -> None:
         if not experiment.variants and experiment.sweep is None:
             raise UserError(f"{origin}: experiment '{experiment.title}' names no variants and no sweep")
     resolved.check_name("variant", study.comparison.baseline, study.variants)
+    if study.worth_scale is not None:
+        resolved.check_name("scale", study.worth_scale, study.scales)
+        resolved.worth(study.worth_scale)
 
 
 def check_variants(resolved: ResolvedStudy) -> None:

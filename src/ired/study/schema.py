@@ -98,9 +98,10 @@ class Comparison(Strict):
 
 
 class Study(Strict):
-    """config.yaml."""
+    """config.yaml. `worth_scale`: the scale of the target `worth` where `scale` has no study of worth."""
 
     scale: str
+    worth_scale: str | None = None
     protocol: Count
     seeds_per_job: Count = 1
     comparison: Comparison

@@ -111,6 +111,7 @@ def tuning_table(cells: Cells) -> pd.DataFrame:
             rows.append(
                 {
                     "arm": arm,
+                    "strategy": runs[0].metrics.strategy,
                     "steps": steps,
                     "learning_rate": cell.learning_rate,
                     "weight": cell.weight,
@@ -168,6 +169,7 @@ def runs_table(cells: Cells) -> pd.DataFrame:
                         name: getattr(cell, name)
                         for name in ("arm", "variant", "steps", "learning_rate", "weight")
                     },
+                    "strategy": metrics.strategy,
                     "seed": metrics.seed,
                     "status": metrics.status,
                     "fingerprint": metrics.fingerprint,
@@ -205,6 +207,7 @@ def curves_table(runs: pd.DataFrame, spec: WorthSpec, zero: dict[str, float]) ->
             rows.append(
                 {
                     "arm": arm,
+                    "strategy": cell["strategy"].iloc[0],
                     "steps": steps,
                     "metric": metric,
                     **{name: cell[name].iloc[0] for name in ("learning_rate", "weight", "madds", "seconds")},
@@ -228,6 +231,7 @@ def curves_table(runs: pd.DataFrame, spec: WorthSpec, zero: dict[str, float]) ->
 def multipliers_table(runs: pd.DataFrame, spec: WorthSpec, zero: dict[str, float]) -> pd.DataFrame:
     """multipliers.csv."""
     groups = []
+    strategies = {str(arm): str(rows["strategy"].iloc[0]) for arm, rows in runs.groupby("arm")}
     for compute in COMPUTE:
         for metric in METRICS:
             curves = {
@@ -236,7 +240,7 @@ def multipliers_table(runs: pd.DataFrame, spec: WorthSpec, zero: dict[str, float
             steps = {str(arm): sorted(set(rows["steps"])) for arm, rows in runs.groupby("arm", sort=False)}
             arms = [arm for arm in curves if arm != spec.baseline]
             rows = [
-                row | {"arm": arm, "compute": compute, "metric": metric}
+                row | {"arm": arm, "strategy": strategies[arm], "compute": compute, "metric": metric}
                 for arm in arms
                 for row in _readings(curves[arm], curves[spec.baseline], steps[arm])
             ]
@@ -252,18 +256,20 @@ def _curve(rows: pd.DataFrame, compute: str, metric: str, zero: dict[str, float]
 
 def _readings(arm: Curve, baseline: Curve, steps: Sequence[int]) -> Iterable[dict[str, Any]]:
     """The rows of one arm: m at each budget, the m of all budgets, and its slope."""
-    budgets = list(range(len(steps)))
+    budgets, seeds = list(range(len(steps))), arm.log_error.shape[1]
     unknown = Estimate(math.nan, math.nan, math.nan, math.nan)
     for k in budgets:
         ratio = log_error_ratio(arm, baseline, k)
-        yield _row("at", steps[k], arm.log_compute[k], log_multiplier(arm, baseline, [k]), ratio, math.exp)
+        yield _row(
+            "at", steps[k], seeds, arm.log_compute[k], log_multiplier(arm, baseline, [k]), ratio, math.exp
+        )
     pooled = log_multiplier(arm, baseline, budgets)
-    yield _row("all", steps[-1], arm.log_compute[-1], pooled, unknown, math.exp)
-    yield _row("slope", steps[-1], arm.log_compute[-1], slope(arm, baseline), unknown, float)
+    yield _row("all", steps[-1], seeds, arm.log_compute[-1], pooled, unknown, math.exp)
+    yield _row("slope", steps[-1], seeds, arm.log_compute[-1], slope(arm, baseline), unknown, float)
 
 
 def _row(
-    reading: str, steps: int, log_compute: float, found: Estimate, ratio: Estimate, scale: Any
+    reading: str, steps: int, seeds: int, log_compute: float, found: Estimate, ratio: Estimate, scale: Any
 ) -> dict[str, Any]:
     def shown(value: float, by: Any = scale) -> float:
         return by(value) if math.isfinite(value) else math.nan
@@ -272,6 +278,7 @@ def _row(
     return {
         "reading": reading,
         "steps": steps,
+        "n": seeds,
         "compute_spent": math.exp(log_compute),
         "value": shown(found.value),
         "ci_low": shown(found.low),

@@ -39,6 +39,8 @@ def _seeds(tables: Mapping[str, pd.DataFrame], own: tuple[str, ...]) -> str:
     """\u201cn = 5 seeds per variant\u201d, from the first of the figure's own tables that knows."""
     for name in own:
         table = tables.get(name, pd.DataFrame())
+        if len(table) and "arm" in table and "n" in table:
+            return f"n = {_span(table['n'])} seeds"
         if table.empty or "variant" not in table:
             continue
         if "status" in table:

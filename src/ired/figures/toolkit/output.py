@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from ired.base.files import write_bytes
 from ired.figures import draw, figure
 from ired.figures.toolkit.style import PNG_DPI, RC
-from ired.record.schema import PUBLISHED, TABLES
+from ired.record.schema import PUBLISHED, TABLES, WORTH
 
 # A PDF embeds the outlines of its glyphs; the tables that shape text are not looked at again, and to read
 # and trim them would take most of the time of a save.
@@ -55,7 +55,7 @@ def read_tables(names: Iterable[str], folder: Path, published: Path | None = Non
         if name == PUBLISHED.name:
             tables |= {} if published is None else {name: PUBLISHED.read(published)}
         else:
-            tables[name] = TABLES[name].read(folder / f"{name}.csv")
+            tables[name] = (TABLES | WORTH)[name].read(folder / f"{name}.csv")
     return tables
 
 
@@ -72,7 +72,9 @@ def draw_figures(
         UserError: a figure is unknown, or one of its tables is missing.
     """
     chosen = {name: figure(name) for name in names}
-    needed = ["runs", *(table for spec in chosen.values() for table in spec.tables)]
+    needed = [table for spec in chosen.values() for table in spec.tables]
+    # What gives every variant of an experiment one look; the study of worth names arms and has no such table.
+    needed += [] if set(needed) <= set(WORTH) else ["runs"]
     # A folder may lack what a figure can do without.
     needed += [t for spec in chosen.values() for t in spec.optional if (folder / f"{t}.csv").exists()]
     tables = read_tables(needed, folder, published)

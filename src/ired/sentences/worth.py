@@ -1,0 +1,75 @@
+"""What a negative is worth, in sentences that cannot say more than multipliers.csv does."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from ired.base.format_numbers import MINUS, number, p_value
+from ired.record.metrics import LEVEL
+
+NO_HARD_POINTS = ("none", "random")  # strategies that look for no hard point
+
+
+def worth_headline(multipliers: pd.DataFrame, primary: str = "adversarial") -> list[str]:
+    """The answer in three sentences: the published recipe, the best use of hard points, and the best arm of all.
+
+    All are of the multiplier that an arm's budgets share, counted multiply-adds, ID test MSE; a claim needs the
+    verdict, whose p is adjusted over the arms.
+    """
+    rows = multipliers[
+        (multipliers["compute"] == "madds")
+        & (multipliers["metric"] == "mse_id")
+        & (multipliers["reading"] == "all")
+    ].set_index("arm")
+    if primary not in rows.index:
+        return [f"The study of worth has no arm {primary}: nothing is said of the published recipe."]
+    hard = rows[~rows["strategy"].isin(NO_HARD_POINTS) & (rows.index != primary)]
+    others = rows[rows["strategy"].isin(NO_HARD_POINTS)]
+    return [
+        f"Mining as published is worth {worth(rows.loc[primary])}, so {consequence(rows.loc[primary])}.",
+        *_best(hard, "use of hard points"),
+        *_best(others, "arm without them"),
+    ]
+
+
+def worth(row: Any) -> str:
+    """ "m = 0.71 (95 % interval 0.60 to 0.84)", or how far it is known."""
+    if not math.isfinite(row["value"]):
+        edge = {"at_least": "more than", "at_most": "less than"}.get(
+            str(row["bound"]), "an unknown multiple of"
+        )
+        return f"{edge} what the baseline's budgets can show"
+    ends = [number(end) if math.isfinite(end) else None for end in (row["ci_low"], row["ci_high"])]
+    if None in ends:
+        known = (
+            f"at least {ends[0]}" if ends[0] else f"at most {ends[1]}" if ends[1] else "open on both sides"
+        )
+        return f"m = {number(row['value'])} ({LEVEL} interval {known})"
+    return f"m = {number(row['value'])} ({LEVEL} interval {ends[0]} to {ends[1]})"
+
+
+def consequence(row: Any) -> str:
+    """What a multiplier means for who pays the compute; a claim only with its verdict."""
+    verdict, p = str(row["verdict"]), row["p_holm"]
+    if verdict == "undecided" or not math.isfinite(row["value"]):
+        tested = f"{p_value(p)}, adjusted over the arms" if math.isfinite(p) else "no test"
+        return f"neither gain nor loss is shown ({tested})"
+    share = abs(row["value"] - 1)
+    word = f"{share:.0%}".replace("%", " %").replace("-", MINUS)
+    if verdict == "wastes":
+        return f"{word} of the compute is wasted"
+    return f"it saves as much as {word} more compute would"
+
+
+def _best(rows: pd.DataFrame, kind: str) -> list[str]:
+    """The arm with the largest multiplier of a group, and whether that is shown to be above 1."""
+    known = rows[rows["value"].notna()]
+    if not len(known):
+        return []
+    name = str(known["value"].idxmax())
+    best = known.loc[name]
+    claim = "is" if best["verdict"] == "saves" else "with the largest estimate is"
+    return [f"The best {kind} {claim} {name}: {worth(best)}, so {consequence(best)}."]

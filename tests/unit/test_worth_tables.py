@@ -1,0 +1,94 @@
+"""From runs to tuning.csv, curves, multipliers and their sentences."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ired.sentences.worth import consequence, worth_headline
+from ired.tables.worth import curves_table, multipliers_table
+from synthetic_worth import ARMS, ZERO, worth_runs, worth_spec
+
+SHARED = "compute == 'madds' and metric == 'mse_id' and reading == 'all'"
+
+
+@pytest.fixture(scope="module")
+def multipliers() -> pd.DataFrame:
+    return multipliers_table(worth_runs(seeds=10, spread=0.1), worth_spec(10), ZERO)
+
+
+def test_the_multipliers_of_power_laws_are_found_for_both_metrics(multipliers: pd.DataFrame) -> None:
+    for metric in ("mse_id", "mse_ood"):
+        rows = multipliers.query(
+            f"compute == 'madds' and metric == '{metric}' and reading == 'all'"
+        ).set_index("arm")
+        for arm, (_, _, expected) in list(ARMS.items())[1:]:
+            row = rows.loc[arm]
+            assert row["value"] == pytest.approx(expected, rel=0.05)
+            assert row["ci_low"] < row["value"] < row["ci_high"]
+            assert row["verdict"] == ("saves" if expected > 1 else "wastes")
+
+
+def test_seconds_are_another_axis(multipliers: pd.DataFrame) -> None:
+    """Here seconds and multiply-adds are proportional, so the multiplier is the same."""
+    by = multipliers.query("reading == 'all' and metric == 'mse_id'").pivot_table(
+        index="arm", columns="compute", values="value"
+    )
+    assert by["seconds"].to_numpy() == pytest.approx(by["madds"].to_numpy(), rel=1e-6)
+
+
+def test_a_diverged_run_counts_with_the_error_of_answering_zero() -> None:
+    runs = worth_runs()
+    lost = (runs["arm"] == "random") & (runs["steps"] == 480) & (runs["seed"] == 2)
+    runs.loc[lost, ["mse_id", "mse_id_se", "mse_ood", "mse_ood_se"]] = math.nan
+    runs.loc[lost, "status"] = "diverged"
+    row = (
+        curves_table(runs, worth_spec(), ZERO)
+        .query("arm == 'random' and steps == 480 and metric == 'mse_id'")
+        .iloc[0]
+    )
+    others = runs[(runs["arm"] == "random") & (runs["steps"] == 480) & ~lost]["mse_id"]
+    assert row["geometric_mean"] == pytest.approx(np.exp(np.log([*others, ZERO["mse_id"]]).mean()))
+    assert (row["n"], row["n_diverged"]) == (5, 1)
+    assert row["imprecise"] == (others > 1e-3).sum() + 1
+
+
+def test_the_headline_says_what_is_decided_and_no_more(multipliers: pd.DataFrame) -> None:
+    first, second, third = worth_headline(multipliers)
+    row = multipliers.query(SHARED).set_index("arm").loc["adversarial"]
+    assert f"m = {row['value']:.3f}" in first and "% of the compute is wasted" in first
+    assert second.startswith("The best use of hard points is near_truth_over_sigma: m = ")
+    assert third.startswith("The best arm without them is none_2_draws")
+    undecided = multipliers.assign(verdict="undecided")
+    said = " ".join(worth_headline(undecided))
+    assert said.count("neither gain nor loss is shown") == 3
+    assert "wasted" not in said and "saves" not in said and "hard points with the largest estimate is" in said
+
+
+def test_an_open_end_is_said() -> None:
+    row = pd.Series(
+        {
+            "value": math.nan,
+            "bound": "at_least",
+            "ci_low": 2.0,
+            "ci_high": math.nan,
+            "verdict": "saves",
+            "p_holm": 0.01,
+        }
+    )
+    assert consequence(row).startswith("neither gain nor loss"), "beyond the budgets no share is known"
+
+
+def test_two_identical_arms_say_nothing_in_95_of_100_studies() -> None:
+    """The whole family of arms at once: any claim counts."""
+    rng, claims, studies = np.random.default_rng(0), 0, 200
+    template = worth_runs()
+    for _ in range(studies):
+        runs = template.copy()
+        runs["mse_id"] = np.exp(-1.2 * np.log(runs["madds"]) + rng.normal(0, 0.4, len(runs)))
+        found = multipliers_table(runs, worth_spec(), ZERO).query(SHARED)
+        claims += bool((found["verdict"] != "undecided").any())
+    assert claims / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
