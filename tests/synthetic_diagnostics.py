@@ -135,3 +135,17 @@ def make_error_sizes(design: Design) -> pd.DataFrame:
 def _lorenz(level: float, width: float) -> float:
     """The Lorenz curve of a log-normal distribution."""
     return float(stats.norm.cdf(stats.norm.ppf(level) - width))
+
+
+def make_energy_shape(design: Design) -> pd.DataFrame:
+    """energy_shape.csv: scales that a contrast raises at low noise."""
+    rows = []
+    for k, variant, arm, seed, phase, t in _levels(design):
+        raised = 1 + 0.3 * arm.distance / (1 + t)
+        rows.append({
+            "variant": variant, "strategy": arm.strategy, "seed": seed, "phase": phase,
+            "step": int(phase * design.steps), "t": t, "matrices": 2048,
+            "scale": raised + random_stream(seed, k, t, 5).normal(0, 0.02), "scale_predicted": raised,
+            "displacement": 0.01 * (1 + t),
+        })  # fmt: skip
+    return pd.DataFrame(rows)

@@ -19,6 +19,7 @@ from synthetic_design import LABELS, LADDER, PLAIN_MADDS, Design, N, members, ra
 from synthetic_diagnostics import (
     make_conditioning,
     make_energy_profile,
+    make_energy_shape,
     make_error_directions,
     make_error_sizes,
 )
@@ -39,6 +40,7 @@ def make_tables(design: Design | None = None) -> Tables:
         "learning_curves": make_learning_curves(design),
         "conditioning": make_conditioning(design),
         "energy_profile": make_energy_profile(design),
+        "energy_shape": make_energy_shape(design),
         "error_directions": make_error_directions(design),
         "error_sizes": make_error_sizes(design),
         "budget": make_budget(design),

@@ -11,7 +11,7 @@ defer("torch")  # a plan needs settings alone, and must not wait for what they s
 
 from ired.base.errors import UserError
 from ired.figures import FIGURES
-from ired.record.schema import TABLES, WORTH
+from ired.record.schema import DIAGNOSTICS, TABLES, WORTH
 from ired.study.resolve import ResolvedStudy
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger

@@ -1,4 +1,4 @@
-# Needs: one finished run and the held-out sets. Makes: four small tables beside the run.
+# Needs: one finished run and the held-out sets. Makes: a small table for each diagnostic beside the run.
 
 
 rule diagnose:
@@ -7,10 +7,7 @@ rule diagnose:
         metrics=f"{RUN}/metrics.json",  # written last of a run's files, so the others are there
         sets=f"{DATA}/validation.npz",
     output:
-        conditioning=f"{RUN}/conditioning.csv",
-        energy_profile=f"{RUN}/energy_profile.csv",
-        error_directions=f"{RUN}/error_directions.csv",
-        error_sizes=f"{RUN}/error_sizes.csv",
+        **{name: f"{RUN}/{name}.csv" for name in DIAGNOSTICS},
     log:
         "results/{scale}/logs/diagnose/{variant}/seed{seed}.log",
     benchmark:

@@ -37,6 +37,12 @@ def saturation_share(logit: Tensor) -> float:
     return (torch.sigmoid(logit.double()) < SATURATED_SLOPE).double().mean().item()
 
 
+def log_density_gap(centre: Tensor, positive: Tensor, negative: Tensor, sigma: float) -> Tensor:
+    """D = log p(y+|X) - log p(y-|X) of N(centre, sigma^2 I), centre = sqrt(alpha_bar) X; (N, D) each -> (N,)."""
+    further = (negative.double() - centre.double()).square().sum(-1)
+    return (further - (positive.double() - centre.double()).square().sum(-1)) / (2 * sigma**2)
+
+
 def likelihood_statistics(
     centre: Tensor, positive: Tensor, negative: Tensor, sigma: float
 ) -> dict[str, float]:
@@ -47,9 +53,8 @@ def likelihood_statistics(
     sigma^2). A false negative has D < 0. Where delta is independent of eps, D ~ N(mu, 2 mu), hence the
     predicted rate Phi(-sqrt(mu / 2)). All tensors (N, D).
     """
-    centre, positive, negative = centre.double(), positive.double(), negative.double()
-    log_gap = ((negative - centre).square().sum(-1) - (positive - centre).square().sum(-1)) / (2 * sigma**2)
-    distance = (negative - positive).norm(dim=-1)
+    log_gap = log_density_gap(centre, positive, negative, sigma)
+    distance = (negative.double() - positive.double()).norm(dim=-1)
     mu = distance.square() / (2 * sigma**2)
     return {
         "distance": distance.mean().item(),

@@ -280,6 +280,19 @@ ENERGY_PROFILE = Table(
         ),
     ),
 )  # fmt: skip
+ENERGY_SHAPE = Table(
+    "energy_shape",
+    """One row per run, phase and noise level: how the energy differs from the denoising optimum E*.""",
+    (
+        *PHASE, *integers("matrices"),
+        *numbers(
+            "scale: s of the best fit s eps to the energy's gradient at the noised truth; 1 at E*",
+            """scale_predicted: the s at which s E* minimises denoising loss and energy term, given these negatives;
+            empty where the energy term has no such optimum""",
+            "displacement: of the energy's minimum from the truth, root mean square per element of a solution",
+        ),
+    ),
+)  # fmt: skip
 ERROR_DIRECTIONS = Table(
     "error_directions",
     "One row per run, test set and direction.",
@@ -308,7 +321,7 @@ ERROR_SIZES = Table(
 
 # By name, in the order in which `diagnose` writes them.
 DIAGNOSTICS: dict[str, Table] = {
-    table.name: table for table in (CONDITIONING, ENERGY_PROFILE, ERROR_DIRECTIONS, ERROR_SIZES)
+    table.name: table for table in (CONDITIONING, ENERGY_PROFILE, ENERGY_SHAPE, ERROR_DIRECTIONS, ERROR_SIZES)
 }
 # Every table of an experiment's folder, by name.
 TABLES: dict[str, Table] = {

@@ -54,7 +54,7 @@ class Completion(Task):
     Settings = CompletionSettings
     settings: CompletionSettings
     line = "copy"
-    diagnostics = ("energy_profile", "error_sizes")
+    diagnostics = ("energy_profile", "energy_shape", "error_sizes")
 
     @property
     def condition_shape(self) -> tuple[int, ...]:

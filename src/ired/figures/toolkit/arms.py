@@ -47,7 +47,8 @@ def arm_panels(
 
     def named() -> Iterator[tuple[str, VariantStyle, Axes]]:
         for (arm, style), ax in pairs:
-            ax.set_title(style.line, color=ink(style.colour), fontsize=7)
+            name = style.line if len(style.line) < 25 else style.label
+            ax.set_title(name, color=ink(style.colour), fontsize=7)
             yield arm, style, ax
 
     return figure, named()
