@@ -1,0 +1,73 @@
+"""The measured part of docs/findings.md, from the shipped tables of the study of a negative's worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ired.base.format_numbers import count, number, p_value, with_interval
+from ired.record.metrics import LEVEL, SPLITS
+from ired.record.schema import WORTH
+from ired.sentences.worth import worth, worth_headline
+
+TABLES = ("multipliers", "worth_curves", "tuning")
+
+
+def read(folder: Path) -> dict[str, pd.DataFrame]:
+    """The tables of one study of worth; errors as of `Table.read`."""
+    return {name: WORTH[name].read(folder / f"{name}.csv") for name in TABLES}
+
+
+def worth_section(tables: dict[str, pd.DataFrame], scale: str) -> str:
+    """The headline, and one row an arm for each test set: multiplier, error ratio at equal compute, slope, bad runs."""
+    multipliers, curves = tables["multipliers"], tables["worth_curves"]
+    parts = [f"## Scale `{scale}`", "\n".join(worth_headline(multipliers))]
+    for split, words in SPLITS.items():
+        rows = multipliers[(multipliers["metric"] == f"mse_{split}") & (multipliers["compute"] == "madds")]
+        parts.append(f"Test set {words}:\n\n" + _table(rows, curves[curves["metric"] == f"mse_{split}"]))
+    edges = tables["tuning"][tables["tuning"]["at_edge"]]
+    names = ", ".join(f"{row.arm} at {row.steps} steps" for row in edges.itertuples()) or "none"
+    parts.append(f"Arms whose learning rate was chosen at the edge of its grid: {names}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
+    head = (
+        "arm", f"m shared by all budgets ({LEVEL})", "p (Holm)", "verdict", "m at the largest budget", "error ratio there",
+        "slope of log m", "runs above `precise`, all budgets",
+    )  # fmt: skip
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for arm, group in rows.groupby("arm", sort=False):
+        shared = group[group["reading"] == "all"].iloc[0]
+        largest = group[group["reading"] == "at"].sort_values("steps").iloc[-1]
+        slope = group[group["reading"] == "slope"].iloc[0]
+        cells = (
+            str(arm), worth(shared).removeprefix("m = ").replace(f"{LEVEL} interval ", ""),
+            p_value(shared["p_holm"]).removeprefix("p ").removeprefix("= ") if pd.notna(shared["p_holm"]) else "",
+            shared["verdict"], worth(largest).removeprefix("m = ").replace(f"{LEVEL} interval ", ""),
+            _ratio(largest), _slope(slope), _bad(curves[curves["arm"] == arm]),
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    first = curves["arm"].iloc[0]
+    lines.append(f"\nOf `{first}` itself {_bad(curves[curves['arm'] == first])} runs stay above `precise`.")
+    return "\n".join(lines)
+
+
+def _ratio(row: Any) -> str:
+    if pd.isna(row["error_ratio"]):
+        return ""
+    mean, low, high = with_interval(row["error_ratio"], row["error_ratio_low"], row["error_ratio_high"])
+    return f"{mean} [{low}, {high}]"
+
+
+def _slope(row: Any) -> str:
+    if pd.isna(row["value"]):
+        return ""
+    ends = [number(end) if pd.notna(end) else "?" for end in (row["ci_low"], row["ci_high"])]
+    return f"{number(row['value'])} [{ends[0]}, {ends[1]}]"
+
+
+def _bad(curves: pd.DataFrame) -> str:
+    return f"{int(curves['imprecise'].sum())} of {count(int(curves['n'].sum()), 'run').split()[0]}"
