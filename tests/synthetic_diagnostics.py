@@ -29,8 +29,8 @@ def make_conditioning(design: Design) -> pd.DataFrame:
     """conditioning.csv: negatives a little nearer to singular than positives."""
     rows = []
     for k, variant, arm, seed, phase, t in _levels(design):
-        for sample in ("positive", "negative") if arm.distance else ("positive",):
-            extra = 0.0 if sample == "positive" else 0.35 * arm.distance
+        for sample in ("truth", "positive", "implied", "negative") if arm.distance else ("truth", "positive"):
+            extra = 0.0 if sample in ("truth", "positive") else 0.35 * arm.distance
             wobble = random_stream(seed, k, t, 3).normal(0, 0.03)
             size = _noise(t) + 0.15 + extra * 0.2
             quantiles = {}
@@ -149,3 +149,28 @@ def make_energy_shape(design: Design) -> pd.DataFrame:
             "displacement": 0.01 * (1 + t),
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def make_any(design: Design, name: str) -> pd.DataFrame:
+    """A diagnostic's table from its declaration alone, whatever its columns: numbers in (0, 1), by level or by
+    split."""
+    declared = schema.DIAGNOSTICS[name]
+    rows = []
+    for k, variant, arm, seed, phase, t in _levels(design):
+        words = {
+            "split": ("id", "ood"),
+            "scalar": ("log10_cond", "sigma_min", "log_abs_det", "norm", "symmetry_defect"),
+        }
+        known = {"phase": phase, "step": int(phase * design.steps), "t": t}
+        key = {"variant": variant, "strategy": arm.strategy, "seed": seed}
+        column = next((c for c in words if c in declared.names), None)
+        for value in words[column] if column else ("",):
+            random = random_stream(seed, k, t, len(rows))
+            cells = {
+                c.name: known.get(c.name, 256 if c.kind == "integer" else random.uniform(0.2, 0.8))
+                for c in declared.columns
+            }
+            rows.append(key | cells | ({column: value} if column else {}))
+    table = pd.DataFrame(rows)
+    keys = [c for c in ("variant", "seed", "phase", "split", "t", "scalar") if c in table]
+    return table.drop_duplicates(keys)[list(schema.TABLES[name].names)]

@@ -17,6 +17,7 @@ from ired.record import schema
 from ired.statistics import nominate
 from synthetic_design import LABELS, LADDER, PLAIN_MADDS, Design, N, members, random_stream
 from synthetic_diagnostics import (
+    make_any,
     make_conditioning,
     make_energy_profile,
     make_energy_shape,
@@ -33,6 +34,7 @@ def make_tables(design: Design | None = None) -> Tables:
     design = design or Design()
     runs = make_runs(design)
     return {
+        **{name: make_any(design, name) for name in schema.DIAGNOSTICS},
         "reference": make_reference(),
         "runs": runs,
         "summary": make_summary(runs),

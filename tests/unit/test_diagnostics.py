@@ -20,6 +20,7 @@ from ired.base.streams import Streams
 from ired.diagnostics.conditioning import conditioning
 from ired.diagnostics.energy_profile import (
     diversity_statistics,
+    effective_rank,
     gap_statistics,
     gradient_conflict,
     likelihood_statistics,
@@ -122,6 +123,25 @@ def test_diversity_of_known_clouds() -> None:
     assert diversity_statistics(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))[
         "diversity_distance"
     ] == pytest.approx(5)
+
+
+def test_effective_rank_normalises_singular_values_and_not_their_squares() -> None:
+    """Roy & Vetterli, definition 1: of singular values 2 and 1 exp(H(2/3, 1/3)), not exp(H(4/5, 1/5))."""
+    found = effective_rank(torch.diag(torch.tensor([2.0, 1.0])).double()).item()
+    assert found == pytest.approx(math.exp(-2 / 3 * math.log(2 / 3) - 1 / 3 * math.log(1 / 3)))
+
+
+def test_an_error_and_its_transpose_have_equal_shares() -> None:
+    """u v1' is an error of columns along v1 alone; its rows lie along u."""
+    condition, solution = (x[0] for x in inversion(n=N).draw(Streams([0], step=0), 200, "id"))
+    _, v = torch.linalg.eigh(condition.double().unflatten(-1, (N, N)))
+    error = v[..., 3:] @ v[..., :1].mT
+    one, other = (
+        error_shares(condition, solution.double(), solution.double() + e.flatten(-2))
+        for e in (error, error.mT)
+    )
+    np.testing.assert_allclose(one, [0.5, 0, 0, 0.5], atol=1e-9)
+    np.testing.assert_allclose(other, one, atol=1e-9)
 
 
 def test_gradient_conflict_of_known_vectors() -> None:
@@ -257,7 +277,9 @@ def test_tables_of_a_run_are_complete_and_reproducible(finished: tuple[Path, Pat
     assert profile.groupby("step").size().to_dict() == {2: 10, 10: 10, 20: 10}
     assert sorted(profile["phase"].unique()) == pytest.approx([0.1, 0.5, 1.0])
     assert profile.notna().all().all() and (profile["matrices"] == 50).all()
-    assert table.groupby("sample").size().to_dict() == {"negative": 30, "positive": 30}
+    assert table.groupby("sample").size().to_dict() == dict.fromkeys(
+        ("implied", "negative", "positive", "truth"), 30
+    )
     directions = pd.read_csv(tmp_path / "a" / "error_directions.csv")
     assert directions.groupby("split")["error_share"].sum().tolist() == pytest.approx([1, 1])
     sizes = pd.read_csv(tmp_path / "a" / "error_sizes.csv")
@@ -267,12 +289,14 @@ def test_tables_of_a_run_are_complete_and_reproducible(finished: tuple[Path, Pat
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_a_run_without_negatives_has_positives_only(finished: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_run_without_negatives_has_truths_only(finished: tuple[Path, Path], tmp_path: Path) -> None:
     root, data = finished
     diagnose(root / "none", data, 50, tmp_path)
-    assert set(pd.read_csv(tmp_path / "conditioning.csv")["sample"]) == {"positive"}
+    assert set(pd.read_csv(tmp_path / "conditioning.csv")["sample"]) == {"positive", "truth"}
     profile = pd.read_csv(tmp_path / "energy_profile.csv")
     filled = set(profile.columns[profile.notna().all()])
+    assert pd.read_csv(tmp_path / "giveaways.csv").empty
+    assert pd.read_csv(tmp_path / "gradient_conflict.csv").empty
     assert (
         filled == {"phase", "step", "t", "matrices", "energy_positive"} and profile["gap_mean"].isna().all()
     )

@@ -146,9 +146,9 @@ def test_learning_curves_have_a_curve_and_a_band_per_variant_and_panel(study: Ta
         assert name in texts(figure)
 
 
-def test_conditioning_has_a_row_per_mined_variant_and_three_quantities(study: Tables) -> None:
+def test_conditioning_has_a_row_per_mined_variant_and_both_objects(study: Tables) -> None:
     figure = draw("conditioning", study)
-    assert len(figure.axes) == 2 * 3
+    assert len(figure.axes) == 2 * 5
     assert all(len(artists(axes, "curve")) == 2 for axes in figure.axes)  # type: ignore[arg-type]
 
 

@@ -32,7 +32,7 @@ class Toy(Task):
     """(3, 2) numbers -> the sums of their columns."""
 
     Settings = ToySettings
-    condition_shape, solution_shape, line, diagnostics = (3, 2), (2,), "zero", ("energy_profile",)
+    condition_shape, solution_shape, line = (3, 2), (2,), "zero"
 
     def draw(self, streams: Streams, count: int, split: str) -> tuple[Tensor, Tensor]:
         given = streams.normal("toy", count, 3, 2) * (0.6 if split == "ood" else 0.3)

@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ired.diagnostics.subject import Diagnostic, Subject
+from ired.diagnostics.subject import Diagnostic, Level, Subject
 from ired.record.schema import CONDITIONING
 from ired.tasks.inversion import residual_norm
 
@@ -48,16 +48,25 @@ def quantiles(name: str, values: Tensor) -> dict[str, float]:
 
 
 def compute(subject: Subject) -> pd.DataFrame:
-    """conditioning.csv: the noised truth and the negative, brought to the solution's scale, at every level."""
+    """conditioning.csv: solutions and what negatives stand for, and both as noised, at every level."""
     rows = []
     for key, level in subject.levels:
-        samples = {"positive": level.batch.positive}
-        if level.proposal is not None:
-            samples["negative"] = level.proposal.negative
-        for name, y in samples.items():
-            measured = conditioning(level.batch.condition[0].cpu(), y[0].cpu() / level.root)
-            rows.append(key | {"sample": name, "matrices": level.count} | measured)
+        condition = level.batch.condition[0].cpu()
+        for name, matrices in samples(level).items():
+            rows.append(key | {"sample": name, "matrices": level.count} | conditioning(condition, matrices))
     return pd.DataFrame(rows)
 
 
-DIAGNOSTIC = Diagnostic(CONDITIONING, compute)
+def samples(level: Level) -> dict[str, Tensor]:
+    """The matrices of a level by what they are, (N, n^2) each; the noised ones are divided by sqrt(alpha_bar).
+
+    truth: X. positive: X noised. implied: the solution that each negative stands for. negative: that noised.
+    """
+    found = {"truth": level.batch.solution, "positive": level.batch.positive / level.root}
+    if level.proposal is not None:
+        found["implied"] = level.proposal.solution
+        found["negative"] = level.proposal.negative / level.root
+    return {name: matrices[0].cpu() for name, matrices in found.items()}
+
+
+DIAGNOSTIC = Diagnostic(CONDITIONING, compute, tasks=("inversion",))

@@ -3,7 +3,6 @@ collapse)"""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -65,16 +64,20 @@ def likelihood_statistics(
 
 
 def diversity_statistics(negative: Tensor) -> dict[str, float]:
-    """Mean pairwise distance of a batch (N, D), and its effective rank exp(H(p)), p the normalised squared
-    singular values (Roy & Vetterli 2007)."""
+    """Mean pairwise distance of a batch (N, D), and the effective rank of the centred batch."""
     y = negative.double()
-    centred = y - y.mean(0)
-    power = torch.linalg.svdvals(centred).square()
-    share = power / power.sum().clamp(min=1e-300)
     return {
         "diversity_distance": torch.pdist(y).mean().item(),
-        "effective_rank": math.exp(torch.special.entr(share).sum().item()),
+        "effective_rank": effective_rank(y - y.mean(0)).item(),
     }
+
+
+def effective_rank(matrix: Tensor) -> Tensor:
+    """exp(H(p)) of matrices (..., N, D) -> (...), p the singular values over their sum (Roy & Vetterli, EUSIPCO 2007,
+    definition 1). 1 for a matrix of zeros."""
+    singular = torch.linalg.svdvals(matrix)
+    share = singular / singular.sum(-1, keepdim=True).clamp(min=1e-300)
+    return torch.special.entr(share).sum(-1).exp()
 
 
 def path_statistics(descent: Descent | None) -> dict[str, float | None]:

@@ -14,12 +14,16 @@ from ired.tasks.inversion import Apply, eigenvalues, fit_polynomial, spectral_er
 
 
 def error_shares(condition: Tensor, solution: Tensor, answer: Tensor) -> Tensor:
-    """Share of the squared error sum ||(Y - X) v_i||^2 along each eigenvector v_i of A, eigenvalues
-    ascending: three (N, n^2) -> (n,) float64."""
+    """Share of the squared error along each eigenvector v_i of A, eigenvalues ascending: three (N, n^2) ->
+    (n,) float64.
+
+    (||(Y - X) v_i||^2 + ||v_i^T (Y - X)||^2) / 2, summed over matrices: an answer need not be symmetric, and
+    its columns and rows count alike, so that an error u v_1^T and its transpose have equal shares.
+    """
     n = round(condition.shape[-1] ** 0.5)
     _, vectors = torch.linalg.eigh(condition.double().unflatten(-1, (n, n)))
     error = (answer.double() - solution.double()).unflatten(-1, (n, n))
-    energy = (error @ vectors).square().sum((0, 1))
+    energy = ((error @ vectors).square() + (error.mT @ vectors).square()).sum((0, 1))
     return energy / energy.sum()
 
 
@@ -44,4 +48,4 @@ def compute(subject: Subject) -> pd.DataFrame:
     return pd.concat(error_direction_rows(split, *found, affine) for split, found in subject.answers.items())
 
 
-DIAGNOSTIC = Diagnostic(ERROR_DIRECTIONS, compute)
+DIAGNOSTIC = Diagnostic(ERROR_DIRECTIONS, compute, tasks=("inversion",))

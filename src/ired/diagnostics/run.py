@@ -20,11 +20,10 @@ def diagnostic(name: str) -> Diagnostic:
 def diagnose(run_dir: Path, data: Path, matrices: int, out_dir: Path, device: str = "cpu") -> None:
     """Write every diagnostic table of a run, on the first `matrices` problems of the validation and test sets.
 
-    A diverged run has no weights to look at, and a task names the diagnostics that make sense of it: the other tables
-    are there and empty, so that every run folder holds the same files.
+    What a diagnostic makes no sense of leaves its table there and empty, so that every run folder holds the same files.
     """
     subject = Subject(run_dir, data, matrices, device)
-    chosen = subject.parts.task.diagnostics if subject.metrics["status"] == "finished" else ()
     for name, table in DIAGNOSTICS.items():
-        rows = diagnostic(name).compute(subject) if name in chosen else pd.DataFrame(columns=table.names)
+        found = diagnostic(name)
+        rows = found.compute(subject) if found.applies(subject) else pd.DataFrame(columns=table.names)
         table.write(rows, out_dir / f"{name}.csv")

@@ -90,31 +90,39 @@ class Subject:
         return read_split(self.data / f"{split}.npz", self.parts.task, self.config.held_out)
 
     @cached_property
+    def snapshots(self) -> list[tuple[int, Tensor]]:
+        """(step, weights (P,)) in the order of training: the raw ones of a step, not the averaged ones that answer."""
+        stored = read_tensors(self.run_dir / "snapshots.safetensors")
+        return sorted((int(name.removeprefix("step")), flat.to(self.device)) for name, flat in stored.items())
+
+    @cached_property
+    def reported(self) -> dict[str, Tensor]:
+        """The weights that answer, (1, ...) each."""
+        stored = read_tensors(self.run_dir / "model.safetensors")
+        return {name: value[None].to(self.device) for name, value in stored.items()}
+
+    @cached_property
     def levels(self) -> list[tuple[dict[str, Any], Level]]:
         """Every snapshot at every noise level, with the key columns phase, step and t."""
         validation, steps = self.problems("validation").first(self.count), self.config.training.steps
-        stored = read_tensors(self.run_dir / "snapshots.safetensors")
-        snapshots = sorted((int(name.removeprefix("step")), flat) for name, flat in stored.items())
         return [
             (
                 {"phase": step / steps, "step": step, "t": t},
-                Level(self.parts, flat[None].to(self.device), validation, self.config.seed, t, step),
+                Level(self.parts, flat[None], validation, self.config.seed, t, step),
             )
-            for step, flat in snapshots
+            for step, flat in self.snapshots
             for t in range(self.parts.schedule.levels)
         ]
 
     @cached_property
     def answers(self) -> dict[str, tuple[ProblemSet, Tensor]]:
         """Split -> the first problems of its test set and the reported weights' answers, (count, D)."""
-        stored = read_tensors(self.run_dir / "model.safetensors")
-        weights = {name: value[None].to(self.device) for name, value in stored.items()}
         solver, found = self.parts.solver((self.config.seed,), self.device), {}
         for split in self.parts.task.splits:
             chosen = self.problems(f"test_{split}").first(self.count)
             found[split] = (
                 chosen,
-                torch.cat([chunk[0].cpu() for _, _, chunk in solver.answers(weights, chosen)]),
+                torch.cat([chunk[0].cpu() for _, _, chunk in solver.answers(self.reported, chosen)]),
             )
         return found
 
@@ -122,10 +130,19 @@ class Subject:
 @dataclass(frozen=True)
 class Diagnostic:
     """One diagnostic: the table that it fills, and how. A module of this folder that has a value `DIAGNOSTIC`
-    is one, and is called as its table is."""
+    is one, and is called as its table is.
+
+    tasks: the names of the tasks that it makes sense of; None: any.
+    """
 
     table: Table
     compute: Callable[[Subject], pd.DataFrame]
+    tasks: tuple[str, ...] | None = None
+
+    def applies(self, subject: Subject) -> bool:
+        """Whether the run is of a task that it makes sense of, and has weights to look at: a diverged one has none."""
+        task = subject.config.problem.task
+        return subject.metrics["status"] == "finished" and (self.tasks is None or task in self.tasks)
 
 
 def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:

@@ -1,59 +1,74 @@
-"""Cosine and norm ratio of the parameter gradients of energy term and denoising loss, by noise level."""
+"""Do energy term and denoising loss pull against each other, as training adds them, beside the noise of each?"""
 
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.labels import Mark, edge_labels
-from ired.figures.toolkit.levels import (
-    by_phase,
-)
-from ired.figures.toolkit.style import (
-    INK,
-    Sheet,
-    note,
+from ired.figures.toolkit.levels import ramp
+from ired.figures.toolkit.style import DOUBLE, INK, Sheet, ink, note, shade, sheet, variant_styles
+
+PANELS = (
+    ("cosine", "cosine of the two gradients"),
+    ("cosine_across", "the same across halves"),
+    ("denoising_floor", "denoising, half against half"),
+    ("energy_floor", "energy term, half against half"),
+    ("norm_ratio", "ratio of norms"),
 )
 
 
-def draw(energy_profile: pd.DataFrame) -> Sheet:
-    """Cosine and norm ratio of the parameter gradients of energy term and denoising loss, by noise level."""
-    table = energy_profile.dropna(subset=["gradient_cosine"])
+def draw(gradient_conflict: pd.DataFrame) -> Sheet:
+    """A row per variant, a panel per quantity, a mark per phase: the mean, with its seeds beside it."""
+    table = gradient_conflict.dropna(subset=["norm_ratio"])
     if table.empty:
-        return note("No variant of this experiment has an energy term, so no gradients can conflict.")
-    panels = (
-        ("gradient_cosine", "cosine of the two gradients"),
-        ("gradient_norm_ratio", "‖energy term‖ / ‖denoising‖"),
-    )
-    figure, axes = by_phase(table, panels, sharey="col")
-    for ax in axes[:, 0]:
-        ax.axhline(0, color=INK, lw=0.7, gid="reference:orthogonal")
-        low, high = ax.get_ylim()
-        ax.set_ylim(*_padded(low, high, 0.0))
-    for ax in axes[:, 1]:
-        ax.axhline(1, color=INK, lw=0.7, gid="reference:equal")
-        if (table["gradient_norm_ratio"].dropna() > 0).all():
-            ax.set_yscale("log")
-    edge_labels(axes[0, 0], [Mark("orthogonal", 0.0)])
-    edge_labels(axes[0, 1], [Mark("equal size", 1.0)])
+        return note("No gradients of an energy term were measured before the end of training.")
+    styles, phases = variant_styles(table), sorted(table["phase"].unique())
+    figure, axes = sheet(1, len(PANELS), DOUBLE, 1.5 + 0.3 * len(styles), sharey=True)
+    for ax, (column, title) in zip(axes[0], PANELS, strict=True):
+        ax.set_title(
+            title.replace(", ", ",\n").replace(" of", "\nof").replace(" across", "\nacross"), fontsize=7
+        )
+        for place, (variant, style) in enumerate(styles.items()):
+            for k, (phase, amount) in enumerate(zip(phases, ramp(len(phases)), strict=True)):
+                mine = table[(table["variant"] == variant) & (table["phase"] == phase)][column].dropna()
+                if mine.empty:
+                    continue
+                height, colour = place + 0.22 * (k - (len(phases) - 1) / 2), shade(style.colour, amount)
+                ax.plot(mine, [height] * len(mine), ls="", marker=".", ms=3, color=colour, gid="seed")
+                ax.plot([mine.mean()], [height], ls="", marker=style.marker, ms=5.5, color=colour,
+                        mec=ink(style.colour), gid="mean")  # fmt: skip
+        if column == "norm_ratio":
+            ax.axvline(1, color=INK, lw=0.7, gid="reference:equal")
+            ax.set_xlim(left=0)
+            ax.xaxis.set_major_locator(MaxNLocator(2))
+        else:
+            ax.axvline(0, color=INK, lw=0.7, gid="reference:orthogonal")
+            ax.set_xlim(-1.05, 1.05)
+            ax.set_xticks([-1, 0, 1])
+    axes[0, 0].set_yticks(range(len(styles)), [style.label for style in styles.values()])
+    axes[0, 0].set_ylim(len(styles) - 0.5, -0.5)
+    handles = [
+        Line2D([], [], ls="", marker="o", color=shade("#444444", a), label=f"after {100 * p:g} % of training")
+        for p, a in zip(phases, ramp(len(phases)), strict=True)
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=4)
     return figure
-
-
-def _padded(low: float, high: float, value: float) -> tuple[float, float]:
-    """Limits that hold `value` with a little room beyond it."""
-    room = 0.12 * (max(high, value) - min(low, value))
-    return min(low, value - room), max(high, value + room)
 
 
 FIGURE = Figure(
     title="Does the energy term pull against denoising?",
-    tables=("energy_profile",),
-    caption=f"""Parameter gradients of the energy term and of the denoising loss, by noise level and
-        training phase: their cosine (left; below zero they conflict) and the ratio of their norms (right,
-        log). {BANDS}""",
-    reading="""Do the two losses pull together? Cosine below zero: the energy term undoes denoising. Norm
-        ratio above one: it has the larger say. A negative cosine matters only where the ratio is not
-        small.""",
+    tables=("gradient_conflict",),
+    caption="""Parameter gradients of the weighted energy term and of the denoising loss, summed over all noise
+        levels with noise of their own. From the left: their cosine; the same with either loss on
+        another half of the matrices; each gradient's cosine between the halves, near 0 where it is
+        noise; the ratio of the norms. Small marks: seeds, large ones their mean; no intervals;
+        {seeds}.{diverged} No test is made.""",
+    reading="""Do the two losses pull together? A cosine below zero says that the energy term undoes denoising, if
+        the third and fourth panel show that neither gradient is noise, and the second that the
+        cosine is not what their shared noise has in common. It matters only where the norm ratio is
+        not small. The end of training is not shown: there the two cancel in any run that has
+        converged.""",
     draw=draw,
 )

@@ -36,7 +36,6 @@ class Addition(Task):
     Settings = AdditionSettings
     settings: AdditionSettings
     line = "sum"
-    diagnostics = ("energy_profile", "energy_shape", "error_sizes")
 
     @property
     def condition_shape(self) -> tuple[int, ...]:

@@ -60,13 +60,12 @@ class Task(ABC):
     """Base of all tasks.
 
     splits: the kinds of problems, in (`id`) and out of (`ood`) distribution; training draws `id`. line: the
-    reference predictor to beat. diagnostics: the names of those that make sense of this task.
+    reference predictor to beat.
     """
 
     Settings: ClassVar[type[TaskSettings]]
     splits: ClassVar[tuple[str, ...]] = ("id", "ood")
     line: ClassVar[str]
-    diagnostics: ClassVar[tuple[str, ...]]
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings

@@ -54,7 +54,6 @@ class Completion(Task):
     Settings = CompletionSettings
     settings: CompletionSettings
     line = "copy"
-    diagnostics = ("energy_profile", "energy_shape", "error_sizes")
 
     @property
     def condition_shape(self) -> tuple[int, ...]:

@@ -64,7 +64,6 @@ class Inversion(Task):
     Settings = InversionSettings
     settings: InversionSettings
     line = "affine"
-    diagnostics = ("conditioning", "energy_profile", "energy_shape", "error_directions", "error_sizes")
 
     @property
     def condition_shape(self) -> tuple[int, ...]:
