@@ -35,8 +35,8 @@ def worth_section(tables: dict[str, pd.DataFrame], scale: str) -> str:
 
 def _table(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
     head = (
-        "arm", f"m shared by all budgets ({LEVEL})", "p (Holm)", "verdict", "m at the largest budget", "error ratio there",
-        "slope of log m", "runs above `precise`, all budgets",
+        "arm", f"m shared by all budgets ({LEVEL})", "p (Holm)", "verdict", "m at the largest budget",
+        "error ratio there", "slope of log m", "runs above `precise`, all budgets",
     )  # fmt: skip
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for arm, group in rows.groupby("arm", sort=False):
