@@ -10,18 +10,14 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from ired.base.errors import UserError
-from ired.base.files import read_json
 from ired.base.streams import Streams, stream
 from ired.energy import BoundEnergy, WeightLayout
 from ired.job.build import build_parts
+from ired.job.finished import open_run, read_snapshots, read_weights
 from ired.negatives import Positives, Proposal
 from ired.record.table import Table
-from ired.study.run_config import RunConfig
 from ired.tasks import ProblemSet
 from ired.tasks.held_out import read_split
 from ired.training.parts import Parts
@@ -78,7 +74,7 @@ class Subject:
 
     def __init__(self, run_dir: Path, data: Path, count: int, device: torch.device | str = "cpu") -> None:
         self.run_dir, self.data, self.count, self.device = run_dir, data, count, torch.device(device)
-        self.config, self.metrics = read_run(run_dir)
+        self.config, self.metrics = open_run(run_dir)
 
     @cached_property
     def parts(self) -> Parts:
@@ -93,21 +89,19 @@ class Subject:
     def levels(self) -> list[tuple[dict[str, Any], Level]]:
         """Every snapshot at every noise level, with the key columns phase, step and t."""
         validation, steps = self.problems("validation").first(self.count), self.config.training.steps
-        stored = read_tensors(self.run_dir / "snapshots.safetensors")
-        snapshots = sorted((int(name.removeprefix("step")), flat) for name, flat in stored.items())
         return [
             (
                 {"phase": step / steps, "step": step, "t": t},
                 Level(self.parts, flat[None].to(self.device), validation, self.config.seed, t, step),
             )
-            for step, flat in snapshots
+            for step, flat in read_snapshots(self.run_dir, self.metrics)
             for t in range(self.parts.schedule.levels)
         ]
 
     @cached_property
     def answers(self) -> dict[str, tuple[ProblemSet, Tensor]]:
         """Split -> the first problems of its test set and the reported weights' answers, (count, D)."""
-        stored = read_tensors(self.run_dir / "model.safetensors")
+        stored = read_weights(self.run_dir, "model.safetensors", self.metrics)
         weights = {name: value[None].to(self.device) for name, value in stored.items()}
         solver, found = self.parts.solver((self.config.seed,), self.device), {}
         for split in self.parts.task.splits:
@@ -126,31 +120,3 @@ class Diagnostic:
 
     table: Table
     compute: Callable[[Subject], pd.DataFrame]
-
-
-def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:
-    """A run's configuration and metrics.
-
-    Raises:
-        UserError: one is missing, or they do not belong together.
-    """
-    path = run_dir / "config.json"
-    config = RunConfig.from_json(path.read_text() if path.exists() else "", str(run_dir))
-    metrics = read_json(run_dir / "metrics.json")
-    if metrics["fingerprint"] != config.fingerprint():
-        raise UserError(f"{path} does not match metrics.json beside it; delete both and ask for them again")
-    return config, metrics
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors by name.
-
-    Raises:
-        UserError: the file is missing or cut.
-    """
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); delete its folder and ask for the run again"
-        ) from None
