@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ired.base.errors import UserError
 from ired.base.settings import explain, nearest, validated, written
+from ired.record.whole import mark
 from ired.study.checks import check_comparisons, check_names, check_references, check_variants, check_worth
 from ired.study.run_config import RunConfig, merged, with_value
 from ired.study.schema import Experiment, Scale, Settings, Study, Sweep, Worth
@@ -273,6 +274,13 @@ class ResolvedStudy:
             "margin": comparison.margin,
             "protocol": self.study.protocol,
         }
+
+    def marks(self, scale: str, experiment: str) -> dict[str, str]:
+        """Variant -> the mark of its runs, by which tables of other runs are refused."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for variant, seed in self.runs(scale, experiment):
+            found.setdefault(variant, []).append((seed, self.run_config(scale, variant, seed).fingerprint()))
+        return {variant: mark(runs) for variant, runs in found.items()}
 
     def shown(self, scale: str) -> Settings:
         """What a reader of a scale's report should see of the configuration."""
