@@ -86,6 +86,8 @@ def read_split(path: Path, task: Task, settings: HeldOut) -> ProblemSet:
     if not path.exists():
         raise PassingError(f"{path} is missing; ask Snakemake for it")
     sidecar = read_json(path.with_suffix(".json"))
+    if not isinstance(sidecar, dict):
+        raise UserError(f"{path.with_suffix('.json')} is not the description of a set; {cure}")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sidecar.get("sha256"):
         raise UserError(f"{path} is truncated or altered: its checksum is not that of its .json; {cure}")
