@@ -62,7 +62,8 @@ RUN, SCALE = "run.", "scales.smoke."
 NAMES = ("my variant", "a/b", "..", "../../../../x", "ü", "a{b}", "a*b", "", "-rf", "a\nb", "x" * 300, "a';touch",
          "a|b", "none ", ".state", "[x]", "<b>", "a$b", "a\\b", "a:b")  # fmt: skip
 EXPERIMENT_NAMES = ("all", "runs", "train", "publish", "figures", "tables", "experiments", "diagnostics", "worth",
-                    "tune", "dataset", "reference", "diagnose", "aggregate", "report_page", "draw_x", "..", "a/b")  # fmt: skip
+                    "tune", "dataset", "reference", "diagnose", "aggregate", "report_page", "draw_x",
+                    "..", "a/b")  # fmt: skip
 BAD_RATES = (float("nan"), float("inf"), -1.0, 0.0, 1e300, 1e30, True, None)
 SWEEP: dict[str, Any] = {"base": "adversarial", "factor": "negatives.opt_steps", "levels": [1]}
 CONFIGURATION: list[tuple[str, Any, tuple[str, ...]]] = [
