@@ -4,9 +4,22 @@
 #   snakemake --profile profiles/slurm all --config scale=paper    the published size, on a cluster
 #   snakemake --profile profiles/local results/laptop/runs/adversarial/seed3/metrics.json    one run
 #   snakemake --profile profiles/local figures                 figures from tables at hand; trains nothing
+from pathlib import Path
+
+from ired.base.errors import UserError
+from ired.base.yaml_file import read_yaml
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
+
+
+# Snakemake's own reader names no line, and takes the second of two equal keys without a word.
+try:
+    for path in workflow.configfiles or ["config.yaml"]:
+        read_yaml(Path(path))
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 
 configfile: "config.yaml"
@@ -31,3 +44,7 @@ rule all:
     default_target: True
     input:
         f"results/{SCALE}/report.html",
+        # What the report was made from, so that it is given back where it was deleted.
+        [path for e in STUDY.scale(SCALE).experiments for kind in ("png", "pdf") for path in figure_paths(SCALE, e, kind)],
+        [f"results/{SCALE}/tables/{e}/{name}.csv" for e in STUDY.scale(SCALE).experiments for name in TABLES],
+        [path for name in ("metrics.json", "history.csv", "model.safetensors") for path in of_scale(f"{RUN}/{name}")],

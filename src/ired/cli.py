@@ -191,11 +191,14 @@ def figure(
     published: Annotated[Path, typer.Option(help="The published figures.")],
     out: Annotated[Path, typer.Option(help="Folder for the PDF and PNG files.")],
     processes: Annotated[int, typer.Option(min=1, help="How many figures are drawn at a time.")] = 1,
+    expected: Annotated[
+        str | None, typer.Option(help="Variant -> mark of the runs that the tables must be of, as JSON.")
+    ] = None,
 ) -> None:
     """Draw figures from tables; computes nothing."""
     from ired.figures.toolkit.output import draw_figures
 
-    draw_figures(names, tables, out, published, processes)
+    draw_figures(names, tables, out, published, processes, json.loads(expected) if expected else None)
 
 
 @app.command()
@@ -211,12 +214,20 @@ def report(
     workflow: Annotated[Path, typer.Option(help="The workflow graph, an SVG.")],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     questions: Annotated[str, typer.Option(help="Experiment -> what it asks, as JSON.")] = "{}",
+    expected: Annotated[
+        str,
+        typer.Option(help="Experiment -> variant -> mark of the runs that the tables must be of, as JSON."),
+    ] = "{}",
 ) -> None:
     """One self-contained page that opens with the answer."""
+    from ired.record.schema import TABLES
+    from ired.record.whole import read_whole
     from ired.report import build
     from ired.report.terminal import opening
 
-    chosen = json.loads(experiments)
+    chosen, marks = json.loads(experiments), json.loads(expected)
+    for name in chosen:
+        read_whole(TABLES, tables / name, marks.get(name))
     graph = workflow.read_text(encoding="utf-8") if workflow.exists() else None
     headline = opening(tables, next(iter(chosen)))
     shown = json.loads(settings)
@@ -241,9 +252,22 @@ def summary(
     ] = None,
 ) -> None:
     """Print an experiment's answer, its table, and where the report and the figures are."""
+    from ired.base.lazy import defer
+
+    defer("torch")
+    from ired.cluster.doctor import read_study
+    from ired.record.schema import TABLES
+    from ired.record.whole import read_whole
     from ired.report.terminal import configured_scale, show
 
-    show(Path("results") / (scale or configured_scale()), experiment)
+    results = Path("results") / (scale or configured_scale())
+    expected = None
+    if results.parent.name == "results":  # shipped tables are of the configuration that they were made with
+        study = read_study()
+        study.check_name("experiment", experiment, study.study.experiments)
+        expected = study.marks(results.name, experiment)
+    read_whole(TABLES, results / "tables" / experiment, expected)
+    show(results, experiment)
 
 
 @app.command()

@@ -10,18 +10,15 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ired.base.errors import UserError
-from ired.base.files import read_json
 from ired.base.streams import Streams
 from ired.diffusion.descent import Descender, infer
 from ired.diffusion.schedule import noise_schedule
 from ired.energy import EnergyNetwork, build_network
+from ired.job.finished import open_run, read_weights
 from ired.record.schema import HISTORY
-from ired.study.run_config import RunConfig
 from ired.tasks import Task, build_task
 
 Array = NDArray[np.float64]
@@ -41,13 +38,9 @@ class TrainedRun:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.metrics: dict[str, Any] = read_json(self.folder / "metrics.json")
-        path = self.folder / "config.json"
-        self.config = RunConfig.from_json(path.read_text() if path.exists() else "", str(path))
-        try:
-            self._weights = {k: v[None] for k, v in load_file(self.folder / "model.safetensors").items()}
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"{self.folder}/model.safetensors cannot be read: {error}") from None
+        self.config, self.metrics = open_run(self.folder)
+        stored = read_weights(self.folder, "model.safetensors", self.metrics)
+        self._weights = {name: value[None] for name, value in stored.items()}
         self._schedule = noise_schedule(self.config.schedule)
         self._at(self.config.problem.n)  # weights of another network are refused here
 

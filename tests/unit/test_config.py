@@ -65,7 +65,7 @@ def test_a_mistake_in_a_run_is_one_line(dotted: str, value: Any, says: list[str]
         ("experiments.strategies.variants", ["none", "randm"], ["'randm'", "'random'"]),
         ("scales.paper.run.training.batchsize", 5, ["batchsize", "'batch_size'"]),
         ("scales.smoke.variants.cd_ful", {}, ["'cd_ful'", "'cd_full'"]),
-        ("experiments.strategies.figures", None, ["experiments.figures", "list"]),
+        ("experiments.strategies.figures", None, ["experiments.strategies.figures", "list"]),
         ("verbosity", 3, ["verbosity"]),
         ("comparison.alpha", 0.01, ["comparison.alpha"]),
         ("experiments.strategies.comparisons", [["random", "random"]], ["random", "itself"]),

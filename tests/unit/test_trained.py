@@ -13,6 +13,7 @@ import pytest
 
 import ired
 from ired.base.errors import UserError
+from ired.base.hashing import fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,8 @@ def test_weights_of_another_network_are_refused(folder: Path, tmp_path: Path) ->
     config = json.loads((other / "config.json").read_text())
     config["network"]["channels"] = 5
     (other / "config.json").write_text(json.dumps(config))
+    metrics = json.loads((other / "metrics.json").read_text()) | {"fingerprint": fingerprint(config)}
+    (other / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(UserError, match="weights of another network"):
         ired.load(other)
 

@@ -9,11 +9,9 @@ from ired.base.lazy import defer
 
 defer("torch")  # a plan needs settings alone, and must not wait for what they set
 
-from ired.base.errors import UserError
 from ired.figures import FIGURES
 from ired.record.schema import DIAGNOSTICS, TABLES, WORTH
 from ired.study.resolve import ResolvedStudy
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 # `python` by its full path: a job's PATH on a cluster node need not hold this environment.
@@ -38,7 +36,7 @@ wildcard_constraints:
     scale="|".join(map(re.escape, STUDY.study.scales)),
     variant="|".join(map(re.escape, [*STUDY.variants, *(name for s in STUDY.study.scales for name in STUDY.cells(s))])),
     experiment="|".join(map(re.escape, STUDY.study.experiments)),
-    seed=r"\d+",
+    seed=r"0|[1-9][0-9]{0,9}",
     where="(shipped/)?(" + "|".join(map(re.escape, STUDY.study.scales)) + ")",
 
 

@@ -38,12 +38,17 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
             figures=" ".join(STUDY.figures(experiment)),
             tables=f"results/{{where}}/tables/{experiment}",
             out=f"results/{{where}}/figures/{experiment}",
+            # Shipped tables are of the configuration that they were made with.
+            expected=lambda w, experiment=experiment: (
+                "" if w.where.startswith("shipped/") else json.dumps(STUDY.marks(w.where, experiment))
+            ),
         shell:
             "exec {PY} -m ired figure {params.figures}"
             " --tables {params.tables:q}"
             " --published {input.published:q}"
             " --out {params.out:q}"
             " --processes {threads}"
+            " --expected {params.expected:q}"
             " > {log:q} 2>&1"
 
 
@@ -68,6 +73,7 @@ rule report_page:
         experiments=lambda w: json.dumps({e: STUDY.figures(e) for e in STUDY.scale(w.scale).experiments}),
         questions=lambda w: json.dumps({e: STUDY.study.experiments[e].title for e in STUDY.scale(w.scale).experiments}),
         settings=lambda w: json.dumps(STUDY.shown(w.scale)),
+        expected=lambda w: json.dumps({e: STUDY.marks(w.scale, e) for e in STUDY.scale(w.scale).experiments}),
         tables="results/{scale}/tables",
         figures="results/{scale}/figures",
     shell:
@@ -76,6 +82,7 @@ rule report_page:
         " --experiments {params.experiments:q}"
         " --questions {params.questions:q}"
         " --settings {params.settings:q}"
+        " --expected {params.expected:q}"
         " --tables {params.tables:q}"
         " --figures {params.figures:q}"
         " --published {input.published:q}"

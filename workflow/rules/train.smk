@@ -86,8 +86,8 @@ if PACKED:
         benchmark:
             "results/{scale}/benchmarks/train/{variant}/seeds{first}-{last}.tsv"
         wildcard_constraints:
-            first=r"\d+",
-            last=r"\d+",
+            first=r"0|[1-9][0-9]{0,9}",
+            last=r"0|[1-9][0-9]{0,9}",
         threads: 1
         resources:
             mem_mb=16000,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
@@ -22,10 +23,13 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
+# Bounds that nobody reaches: what is beyond them overflows single precision, 64-bit integers or a file's name.
+Positive = Annotated[float, Field(gt=0, le=1e30)]
+NonNegative = Annotated[float, Field(ge=0, le=1e30)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**10)]
+SeveralMatrices = Annotated[int, Field(ge=2, le=10**10)]  # a standard error needs two
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -43,7 +47,7 @@ def validated(model: type[Model], values: Any, origin: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(explain(error, origin)) from error
+        raise UserError(explain(error, origin, values)) from error
 
 
 def parsed(model: type[Model], text: str, origin: str) -> Model:
@@ -55,22 +59,29 @@ def parsed(model: type[Model], text: str, origin: str) -> Model:
     return validated(model, values, origin)
 
 
-def explain(error: ValidationError, origin: str) -> str:
-    """The first error of a validation, in one line, and how many more there are."""
+def explain(error: ValidationError, origin: str, values: Any = None) -> str:
+    """The first error of a validation of `values` (None: of a flat mapping), in one line, and how many more."""
     details = error.errors(include_url=False)
-    first = details[0]
-    # Pydantic's path holds the tags of unions ("negatives", "adversarial", "opt_steps"): the keys a person
-    # wrote are what helps.
-    keys = _known_keys()
-    unknown = first["type"] == "extra_forbidden"
-    last = len(first["loc"]) - 1
-    where = ".".join(
-        str(part)
-        for i, part in enumerate(first["loc"])
-        if part in keys or isinstance(part, int) or (unknown and i == last)
-    )
+    where = ".".join(map(str, written(error, values)))
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return f"{origin}: {_sentence(first, where)}{more}"
+    return f"{origin}: {_sentence(details[0], where)}{more}"
+
+
+def written(error: ValidationError, values: Any) -> list[str | int]:
+    """The keys that lead to the first error, as a person wrote them: pydantic's path also holds the tags of unions
+    ("negatives", "adversarial", "opt_steps")."""
+    first = error.errors(include_url=False)[0]
+    if values is None:
+        return list(first["loc"])
+    keys: list[str | int] = []
+    for part in first["loc"]:
+        inside = part in values if isinstance(values, dict) else isinstance(values, list) and part != "[key]"
+        if inside and (isinstance(values, dict) or isinstance(part, int)):
+            keys.append(part)
+            values = values[part] if isinstance(values, dict) or int(part) < len(values) else None
+    if first["type"] == "missing":
+        keys.append(first["loc"][-1])
+    return keys
 
 
 def _sentence(detail: Any, where: str) -> str:
@@ -89,12 +100,28 @@ def _sentence(detail: Any, where: str) -> str:
     if kind == "union_tag_not_found":
         return f"'{where}.{detail['ctx']['discriminator'].strip(chr(39))}' is missing"
     message = detail["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
+    message = message[:1].lower() + message[1:] + _number_hint(value, kind)
     return (
         f"'{where}' is {value!r}: {message}"
         if where and not isinstance(value, dict)
         else f"{message}" + (f" (in '{where}')" if where else "")
     )
+
+
+def _number_hint(value: Any, kind: str) -> str:
+    """How to write a number that YAML took for text: `6e-3` and `1.0e6` are words in YAML 1.1."""
+    if kind not in ("float_type", "int_type") or not isinstance(value, str):
+        return ""
+    try:
+        number = float(value)
+    except ValueError:
+        return ""
+    mantissa, letter, exponent = value.strip().lower().partition("e")
+    if not letter or not math.isfinite(number):
+        return f"; write {value} without quotes"
+    point = "" if "." in mantissa else ".0"
+    sign = "" if exponent[:1] in "+-" else "+"
+    return f"; YAML takes this for text, write {mantissa}{point}e{sign}{exponent}"
 
 
 def _known_keys() -> set[str]:

@@ -6,9 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
-from ired.base.errors import UserError
+from ired.base.yaml_file import read_yaml
 from ired.cluster import checks_project, checks_slurm
 from ired.cluster.checks import FAIL, Check, CheckFunction, Subject, read_profile
 from ired.cluster.probe import probe
@@ -39,15 +37,9 @@ def read_study(path: Path = Path("config.yaml"), seeds_per_job: int | None = Non
     Raises:
         UserError: there is none, or it is not as it should be.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return ResolvedStudy(
-            values if seeds_per_job is None else values | {"seeds_per_job": seeds_per_job}, str(path)
-        )
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing here; go to the project's folder") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    values = read_yaml(path)
+    given = {} if seeds_per_job is None else {"seeds_per_job": seeds_per_job}
+    return ResolvedStudy(values | given if isinstance(values, dict) else values, str(path))
 
 
 def examine(profile: Path, scale: str | None, submit: bool) -> Iterator[Check]:

@@ -10,18 +10,14 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from ired.base.errors import UserError
-from ired.base.files import read_json
 from ired.base.streams import Streams, stream
 from ired.energy import BoundEnergy, WeightLayout
 from ired.job.build import build_parts
+from ired.job.finished import open_run, read_snapshots, read_weights
 from ired.negatives import Positives, Proposal
 from ired.record.table import Table
-from ired.study.run_config import RunConfig
 from ired.tasks import ProblemSet
 from ired.tasks.held_out import read_split
 from ired.training.parts import Parts
@@ -78,7 +74,7 @@ class Subject:
 
     def __init__(self, run_dir: Path, data: Path, count: int, device: torch.device | str = "cpu") -> None:
         self.run_dir, self.data, self.count, self.device = run_dir, data, count, torch.device(device)
-        self.config, self.metrics = read_run(run_dir)
+        self.config, self.metrics = open_run(run_dir)
 
     @cached_property
     def parts(self) -> Parts:
@@ -92,13 +88,12 @@ class Subject:
     @cached_property
     def snapshots(self) -> list[tuple[int, Tensor]]:
         """(step, weights (P,)) in the order of training: the raw ones of a step, not the averaged ones that answer."""
-        stored = read_tensors(self.run_dir / "snapshots.safetensors")
-        return sorted((int(name.removeprefix("step")), flat.to(self.device)) for name, flat in stored.items())
+        return [(step, flat.to(self.device)) for step, flat in read_snapshots(self.run_dir, self.metrics)]
 
     @cached_property
     def reported(self) -> dict[str, Tensor]:
         """The weights that answer, (1, ...) each."""
-        stored = read_tensors(self.run_dir / "model.safetensors")
+        stored = read_weights(self.run_dir, "model.safetensors", self.metrics)
         return {name: value[None].to(self.device) for name, value in stored.items()}
 
     @cached_property
@@ -143,31 +138,3 @@ class Diagnostic:
         """Whether the run is of a task that it makes sense of, and has weights to look at: a diverged one has none."""
         task = subject.config.problem.task
         return subject.metrics["status"] == "finished" and (self.tasks is None or task in self.tasks)
-
-
-def read_run(run_dir: Path) -> tuple[RunConfig, dict[str, Any]]:
-    """A run's configuration and metrics.
-
-    Raises:
-        UserError: one is missing, or they do not belong together.
-    """
-    path = run_dir / "config.json"
-    config = RunConfig.from_json(path.read_text() if path.exists() else "", str(run_dir))
-    metrics = read_json(run_dir / "metrics.json")
-    if metrics["fingerprint"] != config.fingerprint():
-        raise UserError(f"{path} does not match metrics.json beside it; delete both and ask for them again")
-    return config, metrics
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors by name.
-
-    Raises:
-        UserError: the file is missing or cut.
-    """
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); delete its folder and ask for the run again"
-        ) from None

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,17 @@ class Events:
             print(f"cannot note {event!r} in {self.path}: {error}", file=sys.stderr)
 
     def read(self) -> list[dict[str, Any]]:
-        """All whole lines."""
-        if not self.path.exists():
+        """All whole lines; whatever else stands there, or cannot be read, is left out."""
+        try:
+            text = self.path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
             return []
         found = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
+        for line in text.splitlines():
+            with suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict) and {"event", "time"} <= set(event):
+                    found.append(event)
         return found
 
 
@@ -58,5 +61,5 @@ def attempts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         elif event["event"] in ("ended", "checkpoint", "resumed") and found:
             found[-1]["step"] = event.get("step", found[-1].get("step"))
             if event["event"] == "ended":
-                found[-1] |= {"ended": event["time"], "end": event["why"]}
+                found[-1] |= {"ended": event["time"], "end": event.get("why")}
     return found

@@ -23,7 +23,7 @@ from ired.base.files import write_json
 from ired.job.slurm import LIVE, job_id, job_state
 from ired.training.stopping import Interrupted
 
-STALE_SECONDS, NAMELESS_SECONDS = 600.0, 60.0
+STALE_SECONDS, NAMELESS_SECONDS, CLOCK_SECONDS = 600.0, 60.0, 60.0
 
 
 class RunLock:
@@ -57,6 +57,8 @@ class RunLock:
             while not self._create():
                 holder = read_lock(self.path)
                 if holder is None:
+                    if self.path.is_symlink():  # to nowhere: nobody's, and in the way for ever
+                        self.path.unlink(missing_ok=True)
                     continue
                 alive = why_alive(holder)
                 if alive:
@@ -90,7 +92,7 @@ class RunLock:
         content = json.dumps(self._facts | {"heartbeat": time.time(), "step": None}) + "\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except FileExistsError:
             return False
         except OSError as error:
@@ -140,17 +142,32 @@ class RunLock:
 
 
 def read_lock(path: Path) -> dict[str, Any] | None:
-    """A lock's content, None where there is none. One that is being created is nameless, and has a minute."""
+    """A lock's content, None where there is none. One that is being created is nameless, and has a minute.
+
+    A heartbeat that has yet to come is another host's clock: the file's own age counts then, and where that is none
+    either, the lock is stale.
+    """
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        return holder if isinstance(holder, dict) else {}
+        written = path.stat().st_mtime
+        content = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        try:
-            return {"heartbeat": path.stat().st_mtime - STALE_SECONDS + NAMELESS_SECONDS}
-        except OSError:
-            return None
+        content, written = "", 0.0
+    try:
+        holder = json.loads(content)
+    except ValueError:
+        holder = {"heartbeat": written - STALE_SECONDS + NAMELESS_SECONDS}
+    holder = holder if isinstance(holder, dict) else {}
+    latest = time.time() + CLOCK_SECONDS
+    beats = (
+        beat
+        for beat in (holder.get("heartbeat"), written)
+        if isinstance(beat, int | float) and beat <= latest
+    )
+    pid = holder.get("pid")
+    known = isinstance(pid, int) and not isinstance(pid, bool) and 0 < pid < 2**31
+    return holder | {"heartbeat": next(beats, 0.0), "pid": pid if known else None}
 
 
 def why_alive(holder: dict[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ State lives outside Snakemake's declared outputs, which Snakemake deletes before
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,10 +128,13 @@ def write_results(
         history = pd.DataFrame(record.history, columns=list(HISTORY.names))
         write_text(folder / "config.json", config.to_json() + "\n")
         HISTORY.write(history, folder / "history.csv")
-        write_bytes(folder / "model.safetensors", save(weights))
-        write_bytes(folder / "snapshots.safetensors", save(snapshots))
+        tensors = {"model.safetensors": save(weights), "snapshots.safetensors": save(snapshots)}
+        for name, content in tensors.items():
+            write_bytes(folder / name, content)
         write_json(folder / "provenance.json", _provenance(trainer, execution) | {"attempts": tries})
-        write_json(folder / "metrics.json", _metrics(config, trainer, index, tests))
+        checksums = {name: hashlib.sha256(content).hexdigest() for name, content in tensors.items()}
+        metrics = _metrics(config, trainer, index, tests) | {"sha256": checksums}
+        write_json(folder / "metrics.json", metrics)
 
 
 def _test(config: RunConfig, trainer: Trainer, execution: Execution) -> dict[str, Any]:

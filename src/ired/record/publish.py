@@ -3,15 +3,18 @@ this, and that import is most of such a job."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ired.base.errors import UserError
-from ired.base.files import atomic_path, read_json
+from ired.base.files import atomic_path
 from ired.base.hashing import fingerprint
+from ired.record.read import read_bytes, read_object
 
 # metrics.json is written last: whoever sees it sees a complete folder.
 RESULT_FILES = (
@@ -32,21 +35,40 @@ def state_folder(state: Path, seed: int, mark: str) -> Path:
 def is_finished(folder: Path, mark: str) -> bool:
     """Whether a run's state folder holds a complete result of exactly that fingerprint."""
     metrics = folder / "result" / "metrics.json"
-    return metrics.exists() and read_json(metrics)["fingerprint"] == mark
+    return metrics.exists() and read_object(metrics).get("fingerprint") == mark
 
 
 def publish(folder: Path, run_dir: Path) -> None:
     """Copy the result in a run's state folder into the results folder, its metrics last.
 
     Raises:
-        UserError: a file of the result is gone, or the results folder cannot be written.
+        UserError: a file of the result is gone or cut, or the results folder cannot be written.
     """
+    metrics = read_object(folder / "result/metrics.json") if (folder / "result/metrics.json").exists() else {}
     for name in RESULT_FILES:
         if not (folder / "result" / name).exists():
             raise UserError(f"{folder}/result/{name} is missing; delete {folder} and ask for the run again")
+        if name.endswith(".safetensors"):
+            refuse_altered(folder / "result" / name, read_bytes(folder / "result" / name), metrics)
         with atomic_path(run_dir / name) as temporary:
             shutil.copyfile(folder / "result" / name, temporary)
     print(f"published {run_dir / 'metrics.json'}", file=sys.stderr)
+
+
+def refuse_altered(path: Path, content: bytes, metrics: dict[str, Any]) -> None:
+    """Refuse weights that the metrics beside them were not measured with. Runs made before metrics.json held checksums
+    are taken as they are.
+
+    Raises:
+        UserError: the file is cut, or another run's.
+    """
+    sums = metrics.get("sha256")
+    wanted = sums.get(path.name) if isinstance(sums, dict) else None
+    if wanted is not None and hashlib.sha256(content).hexdigest() != wanted:
+        raise UserError(
+            f"{path} is truncated or another run's: its checksum is not the one in metrics.json; delete its folder "
+            "and ask for the run again"
+        )
 
 
 def republished(configs: Sequence[str], state: Path, run_dirs: Sequence[Path]) -> bool:

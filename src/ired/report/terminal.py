@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from ired.base.errors import UserError
 from ired.base.format_numbers import with_interval
+from ired.base.yaml_file import read_yaml
 from ired.record.metrics import TEST_METRICS
 from ired.record.schema import TABLES
 from ired.sentences import headline
@@ -57,9 +57,9 @@ def configured_scale(path: Path = Path("config.yaml")) -> str:
         UserError: the file is missing or names no scale.
     """
     try:
-        return str(yaml.safe_load(path.read_text(encoding="utf-8"))["scale"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        raise UserError(f"{path} is missing here or names no `scale`; go to the project's folder") from None
+        return str(read_yaml(path)["scale"])
+    except (KeyError, TypeError):
+        raise UserError(f"{path} names no `scale`") from None
 
 
 def show(results: Path, experiment: str) -> None:

@@ -5,6 +5,8 @@ Every check raises `UserError` with one line that names the experiment or varian
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ired.base.errors import UserError
@@ -13,22 +15,52 @@ if TYPE_CHECKING:
     from ired.study.resolve import ResolvedStudy
 
 
+# Names become folders, parts of rules' names and of wildcards.
+NAME, LONGEST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=+-]*"), 80
+RESERVED = {
+    "scale": {"shipped", "published"},  # folders beside those of scales
+    "experiment": {  # the workflow's own targets and rules, and a folder beside those of experiments
+        *("all", "runs", "diagnostics", "tables", "figures", "experiments", "worth", "dataset", "reference"),
+        *("train", "publish", "diagnose", "aggregate", "tune", "worth_tables", "draw_worth", "report_page"),
+    },
+    "variant": set(),
+}
+
+
+def check_names(kind: str, names: Iterable[str], origin: str) -> None:
+    """Names of variants, scales and experiments are fit for a folder and taken by nothing else."""
+    for name in names:
+        if len(name) > LONGEST_NAME:
+            raise UserError(
+                f"{origin}: the {kind} name {name[:20]!r}... has {len(name)} letters; at most {LONGEST_NAME}"
+            )
+        if not NAME.fullmatch(name):
+            raise UserError(
+                f"{origin}: the {kind} name {name!r} cannot name a folder; begin with a letter or digit, then "
+                "letters, digits and _ . = + - alone"
+            )
+        if name in RESERVED[kind] or (kind == "experiment" and name.startswith("draw_")):
+            raise UserError(
+                f"{origin}: the {kind} name {name!r} is taken by the workflow itself; choose another"
+            )
+
+
 def check_references(resolved: ResolvedStudy) -> None:
     """Every name that is used exists, and no seed stands twice."""
     study, origin = resolved.study, resolved.origin
-    for scale in study.scales.values():
+    for title, scale in study.scales.items():
         for name in [*scale.experiments, *scale.seeds_of]:
             resolved.check_name("experiment", name, study.experiments)
         for name in scale.variants:
             resolved.check_name("variant", name, resolved.variants)
         for seeds in [scale.seeds, *scale.seeds_of.values()]:
             if len(set(seeds)) < len(seeds):
-                raise UserError(f"{origin}: seeds {seeds} hold a seed twice")
-    for experiment in study.experiments.values():
+                raise UserError(f"{origin}, scale '{title}': seeds {seeds} hold a seed twice")
+    for title, experiment in study.experiments.items():
         for name in [*experiment.variants, *(n for pair in experiment.comparisons for n in pair)]:
             resolved.check_name("variant", name, resolved.variants)
         if not experiment.variants and experiment.sweep is None:
-            raise UserError(f"{origin}: experiment '{experiment.title}' names no variants and no sweep")
+            raise UserError(f"{origin}: experiment '{title}' names no variants and no sweep")
     resolved.check_name("variant", study.comparison.baseline, study.variants)
     if study.worth_scale is not None:
         resolved.check_name("scale", study.worth_scale, study.scales)

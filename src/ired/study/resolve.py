@@ -8,9 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from ired.base.errors import UserError
-from ired.base.settings import nearest, validated
-from ired.study.checks import check_comparisons, check_references, check_variants, check_worth
+from ired.base.settings import explain, nearest, validated, written
+from ired.record.whole import mark
+from ired.study.checks import check_comparisons, check_names, check_references, check_variants, check_worth
 from ired.study.run_config import RunConfig, merged, with_value
 from ired.study.schema import Experiment, Scale, Settings, Study, Sweep, Worth
 from ired.study.worth import Cell, Choice, Choices, chosen, judged, read_choices, trials
@@ -43,11 +46,14 @@ class ResolvedStudy:
     ) -> None:
         self.study: Study = validated(Study, values, origin)
         self.origin, self.results = origin, results
+        for kind in ("scale", "variant", "experiment"):
+            check_names(kind, getattr(self.study, f"{kind}s"), origin)
         for experiment in self.study.experiments.values():
             for name in experiment.figures if figures is not None else ():
                 self.check_name("figure", name, figures)
         self.check_name("scale", self.study.scale, self.study.scales)
         self._sweep_variants = self._swept()
+        check_names("variant", self._sweep_variants, f"{origin}, a sweep's level")
         check_references(self)
         self._templates: dict[tuple[str, str], RunConfig] = {}
         self._cells: dict[str, dict[str, Cell]] = {scale: {} for scale in self.study.scales}
@@ -62,7 +68,7 @@ class ResolvedStudy:
     @property
     def variants(self) -> dict[str, Settings]:
         """Named variants and those of sweeps."""
-        return self._sweep_variants | self.study.variants
+        return self.study.variants | self._sweep_variants
 
     def scale(self, name: str) -> Scale:
         """A scale's settings."""
@@ -78,11 +84,15 @@ class ResolvedStudy:
         if key not in self._templates:
             self.check_name("variant", variant, self.variants)
             size = self.scale(scale)
-            of_variant = [self.variants[variant], size.variants.get(variant, {})]
-            layers = merged(self.study.run, size.run, *of_variant)
-            settings = merged(layers, {"protocol": self.study.protocol, "seed": 0})
-            origin = f"{self.origin}, variant '{variant}' at scale '{scale}'"
-            self._templates[key] = validated(RunConfig, settings, origin)
+            sections = {
+                "run": self.study.run,
+                f"scales.{scale}.run": size.run,
+                f"variants.{variant}" if variant in self.study.variants else "the sweep": self.variants[
+                    variant
+                ],
+                f"scales.{scale}.variants.{variant}": size.variants.get(variant, {}),
+            }
+            self._templates[key] = self._validated(sections, f"variant '{variant}' at scale '{scale}'")
         return self._templates[key].model_copy(update={"seed": seed})
 
     def worth(self, scale: str) -> Worth:
@@ -172,11 +182,31 @@ class ResolvedStudy:
         if key not in self._templates:
             size = self.scale(scale)
             of_arm = merged(self.study.variants[cell.arm], size.variants.get(cell.arm, {}))
-            layers = merged(self.study.run, size.run, self.worth(scale).run, cell.settings(of_arm, choice))
-            settings = merged(layers, {"protocol": self.study.protocol, "seed": 0})
-            origin = f"{self.origin}, arm '{cell.arm}' of `worth` at scale '{scale}'"
-            self._templates[key] = validated(RunConfig, settings, origin)
+            sections = {
+                "run": self.study.run,
+                f"scales.{scale}.run": size.run,
+                f"scales.{scale}.worth.run": self.worth(scale).run,
+                f"arm '{cell.arm}'": cell.settings(of_arm, choice),
+            }
+            self._templates[key] = self._validated(
+                sections, f"arm '{cell.arm}' of `worth` at scale '{scale}'"
+            )
         return self._templates[key]
+
+    def _validated(self, sections: dict[str, Settings], whose: str) -> RunConfig:
+        """A run of sections, later ones on top.
+
+        Raises:
+            UserError: one line that names the section in which the person wrote what is wrong.
+        """
+        settings = merged(*sections.values(), {"protocol": self.study.protocol, "seed": 0})
+        try:
+            return RunConfig.model_validate(settings)
+        except ValidationError as error:
+            keys = written(error, settings)
+            wrote = [name for name, section in sections.items() if keys and _holds(section, keys)]
+            where = f"`{wrote[-1]}` ({whose})" if wrote else whose
+            raise UserError(explain(error, f"{self.origin}, {where}", settings)) from None
 
     def canonical(self, scale: str) -> dict[str, str]:
         """Variant -> the first variant with the same resolved configuration: equal runs are trained once."""
@@ -245,6 +275,13 @@ class ResolvedStudy:
             "protocol": self.study.protocol,
         }
 
+    def marks(self, scale: str, experiment: str) -> dict[str, str]:
+        """Variant -> the mark of its runs, by which tables of other runs are refused."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for variant, seed in self.runs(scale, experiment):
+            found.setdefault(variant, []).append((seed, self.run_config(scale, variant, seed).fingerprint()))
+        return {variant: mark(runs) for variant, runs in found.items()}
+
     def shown(self, scale: str) -> Settings:
         """What a reader of a scale's report should see of the configuration."""
         experiments = self.scale(scale).experiments
@@ -292,6 +329,17 @@ class ResolvedStudy:
             raise UserError(
                 f"{self.origin}: unknown {kind} {name!r}; valid: {', '.join(valid)}.{nearest(name, valid)}"
             )
+
+
+def _holds(section: Any, keys: list[str | int]) -> bool:
+    """Whether a section holds the key at the end of `keys`."""
+    for key in keys:
+        if not isinstance(section, dict):
+            return isinstance(section, list)
+        if key not in section:
+            return False
+        section = section[key]
+    return True
 
 
 def _against(baseline: str, variants: list[str]) -> list[tuple[str, str]]:

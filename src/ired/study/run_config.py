@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from ired.base.errors import UserError
 from ired.base.hashing import canonical, digest
-from ired.base.settings import Count, Strict, parsed
+from ired.base.settings import Count, Seed, Strict, parsed
 from ired.diffusion.descent import Inference, ReleaseCompat
 from ired.diffusion.schedule import ScheduleSettings
 from ired.energy import NETWORKS, AnyNetworkSettings
@@ -31,7 +31,7 @@ class RunConfig(Ensemble):
     """Everything that decides one run's numbers. Two runs with equal fingerprints are the same run."""
 
     protocol: Count
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     schedule: ScheduleSettings = ScheduleSettings()
     network: AnyNetworkSettings
     negatives: NegativeSettings

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from ired.base.settings import Count, NonNegative, Positive, Strict
+from ired.base.settings import Count, NonNegative, Positive, Seed, SeveralMatrices, Strict
 
 Settings = dict[str, Any]
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+Seeds = Annotated[list[Seed], Field(min_length=1)]
 
 
 class Sweep(Strict):
@@ -85,7 +85,7 @@ class Scale(Strict):
     seeds: Seeds
     seeds_of: dict[str, Seeds] = {}
     experiments: Annotated[list[str], Field(min_length=1)]
-    diagnostic_matrices: Count = 512
+    diagnostic_matrices: SeveralMatrices = 512
     worth: Worth | None = None
 
 

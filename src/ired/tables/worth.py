@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ired.base.errors import UserError
 from ired.base.files import write_json
-from ired.base.settings import explain
+from ired.base.settings import parsed
 from ired.record import schema
 from ired.record.metrics import ALPHA
 from ired.record.run_folder import Fingerprint, Run
@@ -311,9 +310,4 @@ def parse(text: str) -> WorthSpec:
     Raises:
         UserError: one line.
     """
-    from pydantic import ValidationError
-
-    try:
-        return WorthSpec.model_validate(json.loads(text))
-    except ValidationError as error:
-        raise UserError(explain(error, "--cells")) from None
+    return parsed(WorthSpec, text, "--cells")

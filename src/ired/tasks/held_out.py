@@ -8,29 +8,29 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from ired.base.errors import PassingError, UserError
 from ired.base.files import read_json, write_bytes, write_json
-from ired.base.settings import Count, Strict
+from ired.base.settings import Count, Seed, SeveralMatrices, Strict
 from ired.base.streams import Streams
 from ired.tasks.base import ProblemSet, Task
 
 SPLITS = ("fit", "validation", "test_id", "test_ood")
 CHUNK = 8192  # problems drawn at a time; their numbers depend on it, so it is no setting
+BLOCK = 16  # torch draws Gaussians in blocks: the beginning of a shorter draw is that of a longer one by whole blocks
 
 
 class HeldOut(Strict):
     """The fixed sets made once and shared by all runs; `test_matrices` of each of the two test sets."""
 
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     fit_matrices: Count = 20_000
     validation_matrices: Count = 5_000
-    test_matrices: Count = 100_000
+    test_matrices: SeveralMatrices = 100_000
 
     def count(self, split: str) -> int:
         """How many problems a split holds."""
@@ -47,7 +47,8 @@ def draw_split(split: str, task: Task, settings: HeldOut) -> ProblemSet:
     kind, count = ("ood" if split == "test_ood" else "id"), settings.count(split)
     conditions, solutions = [], []
     for index, start in enumerate(range(0, count, CHUNK)):
-        condition, solution = task.draw(streams.at(index), CHUNK, kind)
+        drawn = min(CHUNK, -(-(count - start) // BLOCK) * BLOCK)
+        condition, solution = task.draw(streams.at(index), drawn, kind)
         conditions.append(condition[0, : count - start])
         solutions.append(solution[0, : count - start])
     return ProblemSet(torch.cat(conditions), torch.cat(solutions))
@@ -85,6 +86,8 @@ def read_split(path: Path, task: Task, settings: HeldOut) -> ProblemSet:
     if not path.exists():
         raise PassingError(f"{path} is missing; ask Snakemake for it")
     sidecar = read_json(path.with_suffix(".json"))
+    if not isinstance(sidecar, dict):
+        raise UserError(f"{path.with_suffix('.json')} is not the description of a set; {cure}")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sidecar.get("sha256"):
         raise UserError(f"{path} is truncated or altered: its checksum is not that of its .json; {cure}")

@@ -26,7 +26,7 @@ class Optimiser(Strict):
     """Adam (Kingma & Ba 2015), the released recipe by default. `decay`: the learning rate falls to 0 along a
     half cosine."""
 
-    learning_rate: Positive = 1e-4
+    learning_rate: Annotated[float, Field(gt=0, le=1e3)] = 1e-4
     adam_betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)] = [
         0.9,
         0.99,

@@ -21,6 +21,7 @@ from ired.base.files import write_bytes
 from ired.figures import draw, figure
 from ired.figures.toolkit.style import PNG_DPI, RC
 from ired.record.schema import PUBLISHED, TABLES, WORTH
+from ired.record.whole import Marks, refuse_holes, refuse_others
 
 # A PDF embeds the outlines of its glyphs; the tables that shape text are not looked at again, and to read
 # and trim them would take most of the time of a save.
@@ -65,8 +66,10 @@ def draw_figures(
     output: Path,
     published: Path | None = None,
     processes: int = 1,
+    expected: Marks | None = None,
 ) -> list[Path]:
     """Draw the named figures of one experiment into `output`/<name>.pdf and .png; return the paths.
+    `expected`: marks of the runs that the tables must be of (None: of any).
 
     Raises:
         UserError: a figure is unknown, or one of its tables is missing.
@@ -78,6 +81,9 @@ def draw_figures(
     # A folder may lack what a figure can do without.
     needed += [t for spec in chosen.values() for t in spec.optional if (folder / f"{t}.csv").exists()]
     tables = read_tables(needed, folder, published)
+    if expected is not None:
+        refuse_others(tables["runs"], expected, folder / "runs.csv")
+    refuse_holes(tables, folder)
     jobs = [(name, tables, output) for name in chosen]
     # A forked worker has every import and table at hand; where forking is not safe, one process does it all.
     if processes == 1 or sys.platform != "linux":
