@@ -1,0 +1,193 @@
+"""An energy for tasks whose rows and columns mean nothing by their order, each on their own: completion and addition.
+
+trunk, of the condition C (channels of n x n maps, of which zero entries are unknown), once per batch; K = input C / s is
+what is known, s the root mean square of C's entries that are not zero, m the mask (1 where known), Z = 0 at first:
+
+    F1, F2, F3 = K + (1 - m) fill Z                             what is known, and the guess where nothing is
+    P = F1 F2^T F3 / (||F1|| ||F2||)                            draws the guess towards the leading singular vectors
+    Z <- Z + join ([F3, P, Z] (1 + tanh(gate [log(||P|| / ||F3||), m, m's mean by row, by column, 1])))
+    X = s (K + (1 - m) answer Z)
+
+head, of y at noise level t, with d = y - X answer_gain_t the distance from the answer and L = X X^T / ||X||^2, R = X^T X /
+||X||^2 its row and column spaces:
+
+    u = inside_t [d, L d, d R, L d R] + offset_t
+    o = (d + straight_t [L d, d R, L d R] + out_t swish(u)) (known_gain_t m + guess_gain_t (1 - m)) / sqrt(2)
+    E = || o ||_F^2
+
+The names are weights that mix channels. A block is a step of imputation (Mazumder, Hastie, Tibshirani 2010) whose shrinkage
+is learned: the polynomial F, F F^T F of the filled matrix in place of soft thresholds of its singular values. Permuting the
+rows of C and y, or their columns, permutes every map alike and leaves the energy unchanged. Nothing depends on n, and X
+scales as C does. Under a swish that is straight the energy would be a quadratic form of y, with one minimum whatever was
+learned; so negatives would have nothing to change but its place.
+
+Derivatives are the library's: by y of the head alone, by weights through both, so that a denoising step differentiates the
+head twice and the trunk once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import torch
+
+from ired.base.settings import Count
+from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
+from ired.energy.equivariant import mix
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_TINY = 1e-12  # keeps a root's derivative finite where a map is zero
+
+
+class RowColumnNetwork(NetworkSettings):
+    """The network's size: `channels` and `blocks` of the trunk, `head_channels` of the head."""
+
+    kind: Literal["row_column"] = "row_column"
+    channels: Count = 8
+    blocks: Count = 6
+    head_channels: Count = 4
+
+
+class RowColumnEnergy:
+    """The row and column network; see the module's docstring. n is the size that `multiply_adds` counts for."""
+
+    Settings = RowColumnNetwork
+    tasks: ClassVar[tuple[str, ...] | None] = ("completion", "addition")
+
+    def __init__(
+        self,
+        settings: RowColumnNetwork,
+        condition_shape: tuple[int, ...],
+        solution_shape: tuple[int, ...],
+        levels: int,
+    ) -> None:
+        self.settings, self.levels = settings, levels
+        self.solution_shape, self.solution_size = solution_shape, math.prod(solution_shape)
+        self.inputs = math.prod(condition_shape) // self.solution_size
+
+    def initial_weights(self, generator: torch.Generator) -> Weights:
+        """Gaussian mixing weights of variance 1 / fan in; zero where a branch joins its sum. The answer begins as the
+        mean of the condition's channels where it is known, zero elsewhere."""
+        c, k, blocks = self.settings.channels, self.settings.head_channels, self.settings.blocks
+
+        def gaussian(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator) / math.sqrt(shape[-1])
+
+        return {
+            "trunk.input": torch.full((1, self.inputs), 1 / self.inputs),
+            "trunk.fill": gaussian(blocks, 3 * c, c),
+            "trunk.join": gaussian(blocks, c, 3 * c) / blocks,
+            "trunk.gate": torch.zeros(blocks, 3 * c, c + 4),
+            "trunk.answer": torch.zeros(1, c),
+            "head.inside": gaussian(k, 4),
+            "head.out": torch.zeros(1, k),
+            "head.film": torch.zeros(self.levels, 2 * k + 6),
+        }
+
+    def prepare(self, weights: Weights, condition: Tensor, t: Tensor) -> PreparedRowColumn:
+        """The trunk once for all evaluations at conditions (S, B, C) and noise levels (S, B)."""
+        maps = condition.unflatten(-1, (self.inputs, *self.solution_shape)).transpose(1, 2)
+        mask = (maps != 0).any(1, keepdim=True).to(maps)
+        scale = (maps.square().sum((1, 3, 4), True) / mask.sum((1, 3, 4), True).clamp(min=1)).sqrt()
+        scale = scale.clamp(min=_TINY)
+        known = mix(weights["trunk.input"], maps / scale)
+        answer = (known + (1 - mask) * self._guess(weights, known, mask)) * scale
+        left, right = answer @ answer.mT, answer.mT @ answer
+        size = answer.square().sum((-2, -1), keepdim=True) + _TINY
+        spaces = (left / size)[:, 0], (right / size)[:, 0]
+        return self.at_level(weights, answer[:, 0], mask[:, 0], spaces, t)
+
+    def at_level(
+        self, weights: Weights, answer: Tensor, mask: Tensor, spaces: tuple[Tensor, Tensor], t: Tensor
+    ) -> PreparedRowColumn:
+        """The trunk's answer, mask, L and R, all (S, B, n, n), at noise levels (S, B)."""
+        k = self.settings.head_channels
+        # A product with a one-hot matrix, whose derivative is a product too and not a scatter.
+        level = torch.nn.functional.one_hot(t, self.levels).to(answer)
+        film = torch.bmm(level, weights["head.film"])
+        gain, shift, straight, rest = film.split([k, k, 3, 3], -1)
+        known, guess, scale = (1 + rest)[..., None].unbind(2)
+        return PreparedRowColumn(
+            answer=answer * scale[..., None],
+            spaces=spaces,
+            inside=weights["head.inside"][:, None] * (1 + gain)[..., None],
+            shift=shift[..., None],
+            straight=torch.cat([torch.ones_like(straight[..., :1]), straight], -1)[:, :, None],
+            out=weights["head.out"][:, None],
+            gain=(guess[..., None] + (known - guess)[..., None] * mask) / math.sqrt(2),
+            at_level=partial(self.at_level, weights, answer, mask, spaces),
+        )
+
+    def _guess(self, weights: Weights, known: Tensor, mask: Tensor) -> Tensor:
+        """What the trunk says of unknown entries in units of s: K and m (S, 1, B, n, n) -> the same."""
+        c, unknown = self.settings.channels, 1 - mask
+        density = [mask, mask.mean(-1, True).expand_as(mask), mask.mean(-2, True).expand_as(mask)]
+        facts = torch.cat([*density, torch.ones_like(mask)], 1)
+        maps = known.new_zeros(known.shape[0], c, *known.shape[2:])
+        for block in range(self.settings.blocks):
+            filled = known.repeat(1, 3 * c, 1, 1, 1)
+            if block:
+                filled = filled + unknown * mix(weights["trunk.fill"][:, block], maps)
+            first, second, third = filled.chunk(3, 1)
+            norms = [f.square().sum((-2, -1), keepdim=True).add(_TINY).sqrt() for f in (first, second, third)]
+            product = (first @ second.mT / (norms[0] * norms[1])) @ third
+            size = product.square().sum((-2, -1), keepdim=True).add(_TINY).sqrt()
+            facts_here, shrunk = facts, (size / norms[2]).log()
+            by_map, by_entry = weights["trunk.gate"][:, block].split([c, 4], -1)
+            gate = mix(by_map, shrunk) + mix(by_entry, facts_here)
+            joined = torch.cat([third, product, maps], 1) * (1 + gate.tanh())
+            maps = maps + mix(weights["trunk.join"][:, block], joined)
+        return mix(weights["trunk.answer"], maps)
+
+    def multiply_adds(self) -> MultiplyAdds:
+        """See `EnergyNetwork`; gains and shifts are vectors and not counted."""
+        c, k, n = self.settings.channels, self.settings.head_channels, self.solution_shape[-1]
+        block = 2 * c * n**3 + 3 * c * (2 * c + 4) * n**2
+        trunk = self.inputs * n**2 + self.settings.blocks * block + c * n**2 + 2 * n**3
+        way = 3 * n**3 + (5 * k + 4) * n**2  # the way back has the same, transposed
+        return MultiplyAdds(trunk, way, way)
+
+
+@dataclass(frozen=True)
+class PreparedRowColumn:
+    """The row and column energy at fixed weights, conditions and noise levels; see `energy.PreparedEnergy`.
+
+    answer: X answer_gain, (S, B, n, n). spaces: L and R, (S, B, n, n). inside: (S, B, K, 4), shift: (S, B, K, 1).
+    straight: (S, B, 1, 4), beginning with 1. out: (S, 1, 1, K). gain: by entry, over sqrt(2), (S, B, n, n).
+    at_level: the same weights and conditions at other noise levels.
+    """
+
+    answer: Tensor
+    spaces: tuple[Tensor, Tensor]
+    inside: Tensor
+    shift: Tensor
+    straight: Tensor
+    out: Tensor
+    gain: Tensor
+    at_level: Callable[[Tensor], PreparedRowColumn]
+
+    def energy(self, y: Tensor) -> Tensor:
+        """E(C, y, t): (S, B, D) -> (S, B)."""
+        left, right = self.spaces
+        distance = y.unflatten(-1, self.answer.shape[-2:]) - self.answer
+        across = distance @ right
+        seen = torch.stack([distance, left @ distance, across, left @ across], 2).flatten(3)
+        active = torch.nn.functional.silu(self.inside @ seen + self.shift)
+        output = (self.straight @ seen + self.out @ active)[:, :, 0] * self.gain.flatten(2)
+        return output.square().sum(-1)
+
+    def energy_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """E and its gradient by y, by reverse differentiation; a graph through the weights is kept only where
+        gradients are on."""
+        keep = torch.is_grad_enabled()
+        with torch.enable_grad():
+            point = y.detach().requires_grad_(True)
+            energy = self.energy(point)
+            (gradient,) = torch.autograd.grad(energy.sum(), point, create_graph=keep, retain_graph=True)
+        return (energy, gradient) if keep else (energy.detach(), gradient)
