@@ -1,28 +1,32 @@
-"""An energy for tasks whose rows and columns mean nothing by their order, each on their own: completion and addition.
+"""An energy for tasks whose rows and columns have no order, each on their own: completion and addition.
 
-trunk, of the condition C (channels of n x n maps, of which zero entries are unknown), once per batch; K = input C / s is
-what is known, s the root mean square of C's entries that are not zero, m the mask (1 where known), Z = 0 at first:
+trunk, of the condition C (channels of n x n maps; an entry that is zero in all of them is unknown), once per
+batch. K = input C / s is what is known, s^2 the sum of C's squares by the number of known entries, m the mask (1
+where known), Z = 0 at first, and N(.) scales to Frobenius norm 1:
 
-    F1, F2, F3 = K + (1 - m) fill Z                             what is known, and the guess where nothing is
-    P = F1 F2^T F3 / (||F1|| ||F2||)                            draws the guess towards the leading singular vectors
-    Z <- Z + join ([F3, P, Z] (1 + tanh(gate [log(||P|| / ||F3||), m, m's mean by row, by column, 1])))
+    F1, F2, F3 = K + (1 - m) fill Z                        what is known, and guesses where nothing is
+    P = N(F1) N(F2)^T F3                                   drawn towards their leading singular vectors,
+    Q = N(F1) N(F2)^T P ||F3|| / ||P||                     and further, as large as ever
+    g = 1 + tanh(gate [log(||P|| / ||F3||), m, m's mean by column, by row, 1])
+    Z <- Z + join [F3, g P, Q, Z]                          for each block
     X = s (K + (1 - m) answer Z)
 
-head, of y at noise level t, with d = y - X answer_gain_t the distance from the answer and L = X X^T / ||X||^2, R = X^T X /
-||X||^2 its row and column spaces:
+head, of y at noise level t, with d = y - answer_gain_t X the distance from the answer, and L = X X^T / ||X||^2,
+R = X^T X / ||X||^2 its column and row spaces:
 
-    u = inside_t [d, L d, d R, L d R] + offset_t
-    o = (d + straight_t [L d, d R, L d R] + out_t swish(u)) (known_gain_t m + guess_gain_t (1 - m)) / sqrt(2)
+    u = inside [d, L d, d R, L d R] gain_t + shift_t
+    o = (d + straight_t [L d, d R, L d R] + out swish(u)) (known_gain_t m + guess_gain_t (1 - m)) / sqrt(2)
     E = || o ||_F^2
 
-The names are weights that mix channels. A block is a step of imputation (Mazumder, Hastie, Tibshirani 2010) whose shrinkage
-is learned: the polynomial F, F F^T F of the filled matrix in place of soft thresholds of its singular values. Permuting the
-rows of C and y, or their columns, permutes every map alike and leaves the energy unchanged. Nothing depends on n, and X
-scales as C does. Under a swish that is straight the energy would be a quadratic form of y, with one minimum whatever was
-learned; so negatives would have nothing to change but its place.
+The names are weights that mix channels. A block is a step of imputation (Mazumder, Hastie, Tibshirani 2010,
+Spectral regularization algorithms for learning large incomplete matrices) with a learned shrinkage: odd
+polynomials of the filled matrix in place of soft thresholds of its singular values. Permuting the rows of C and
+y, or their columns, permutes every map alike and leaves the energy unchanged; nothing depends on n, and X scales
+as C does. Without its swish the energy would be a quadratic form of y with its minimum at the answer, and there
+would be little that negatives could teach it.
 
-Derivatives are the library's: by y of the head alone, by weights through both, so that a denoising step differentiates the
-head twice and the trunk once.
+Derivatives are the library's: by y of the head alone, by weights through both, so that a denoising step
+differentiates the head twice and the trunk once.
 """
 
 from __future__ import annotations
@@ -82,8 +86,8 @@ class RowColumnEnergy:
         return {
             "trunk.input": torch.full((1, self.inputs), 1 / self.inputs),
             "trunk.fill": gaussian(blocks, 3 * c, c),
-            "trunk.join": gaussian(blocks, c, 3 * c) / blocks,
-            "trunk.gate": torch.zeros(blocks, 3 * c, c + 4),
+            "trunk.join": gaussian(blocks, c, 4 * c) / blocks,
+            "trunk.gate": torch.zeros(blocks, c, c + 4),
             "trunk.answer": torch.zeros(1, c),
             "head.inside": gaussian(k, 4),
             "head.out": torch.zeros(1, k),
@@ -126,29 +130,28 @@ class RowColumnEnergy:
 
     def _guess(self, weights: Weights, known: Tensor, mask: Tensor) -> Tensor:
         """What the trunk says of unknown entries in units of s: K and m (S, 1, B, n, n) -> the same."""
-        c, unknown = self.settings.channels, 1 - mask
-        density = [mask, mask.mean(-1, True).expand_as(mask), mask.mean(-2, True).expand_as(mask)]
-        facts = torch.cat([*density, torch.ones_like(mask)], 1)
+        c, unknown, root = self.settings.channels, 1 - mask, (-2, -1)
+        rows, columns = (mask.mean(axis, True).expand_as(mask) for axis in root)
+        facts = torch.cat([mask, rows, columns, torch.ones_like(mask)], 1)
         maps = known.new_zeros(known.shape[0], c, *known.shape[2:])
         for block in range(self.settings.blocks):
-            filled = known.repeat(1, 3 * c, 1, 1, 1)
-            if block:
-                filled = filled + unknown * mix(weights["trunk.fill"][:, block], maps)
-            first, second, third = filled.chunk(3, 1)
-            norms = [f.square().sum((-2, -1), keepdim=True).add(_TINY).sqrt() for f in (first, second, third)]
-            product = (first @ second.mT / (norms[0] * norms[1])) @ third
-            size = product.square().sum((-2, -1), keepdim=True).add(_TINY).sqrt()
-            facts_here, shrunk = facts, (size / norms[2]).log()
-            by_map, by_entry = weights["trunk.gate"][:, block].split([c, 4], -1)
-            gate = mix(by_map, shrunk) + mix(by_entry, facts_here)
-            joined = torch.cat([third, product, maps], 1) * (1 + gate.tanh())
-            maps = maps + mix(weights["trunk.join"][:, block], joined)
+            fill, join, gate = (weights[f"trunk.{name}"][:, block] for name in ("fill", "join", "gate"))
+            first, second, third = torch.addcmul(known, unknown, mix(fill, maps)).chunk(3, 1)
+            norms = (torch.linalg.vector_norm(f, dim=root, keepdim=True) for f in (first, second, third))
+            one, two, three = (norm.clamp(min=_TINY) for norm in norms)
+            once = first @ second.mT @ third
+            twice = first @ (second.mT @ once)
+            size, length = one * two, torch.linalg.vector_norm(once, dim=root, keepdim=True).clamp(min=_TINY)
+            ratio = (length / (size * three)).clamp(min=_TINY).log()
+            opened = 1 + (mix(gate[..., :c], ratio) + mix(gate[..., c:], facts)).tanh()
+            parts = (third, once * (opened / size), twice * (three / (size * length)), maps)
+            maps = maps + sum(mix(w, part) for w, part in zip(join.split(c, 2), parts, strict=True))
         return mix(weights["trunk.answer"], maps)
 
     def multiply_adds(self) -> MultiplyAdds:
         """See `EnergyNetwork`; gains and shifts are vectors and not counted."""
         c, k, n = self.settings.channels, self.settings.head_channels, self.solution_shape[-1]
-        block = 2 * c * n**3 + 3 * c * (2 * c + 4) * n**2
+        block = 4 * c * n**3 + c * (7 * c + 4) * n**2 + c * c
         trunk = self.inputs * n**2 + self.settings.blocks * block + c * n**2 + 2 * n**3
         way = 3 * n**3 + (5 * k + 4) * n**2  # the way back has the same, transposed
         return MultiplyAdds(trunk, way, way)

@@ -11,7 +11,7 @@ from typing import Any
 from ired.base.errors import UserError
 from ired.base.settings import nearest, validated
 from ired.study.checks import check_comparisons, check_references, check_variants, check_worth
-from ired.study.run_config import RunConfig, merged, with_value
+from ired.study.run_config import RunConfig, merged, stranger_to_task, with_value
 from ired.study.schema import Experiment, Scale, Settings, Study, Sweep, Worth
 from ired.study.worth import Cell, Choice, Choices, chosen, judged, read_choices, trials
 
@@ -52,7 +52,7 @@ class ResolvedStudy:
         self._templates: dict[tuple[str, str], RunConfig] = {}
         self._cells: dict[str, dict[str, Cell]] = {scale: {} for scale in self.study.scales}
         for scale in self.study.scales:
-            for variant in self.variants:
+            for variant in self.variants_at(scale):
                 self.run_config(scale, variant, 0)
         self._cells = {scale: self._cells_of(scale) for scale in self.study.scales}
         check_variants(self)
@@ -76,11 +76,7 @@ class ResolvedStudy:
             return self._cell_config(scale, self.cells(scale)[variant], seed)
         key = (scale, variant)
         if key not in self._templates:
-            self.check_name("variant", variant, self.variants)
-            size = self.scale(scale)
-            of_variant = [self.variants[variant], size.variants.get(variant, {})]
-            layers = merged(self.study.run, size.run, *of_variant)
-            settings = merged(layers, {"protocol": self.study.protocol, "seed": 0})
+            settings = merged(self._settings(scale, variant), {"protocol": self.study.protocol, "seed": 0})
             origin = f"{self.origin}, variant '{variant}' at scale '{scale}'"
             self._templates[key] = validated(RunConfig, settings, origin)
         return self._templates[key].model_copy(update={"seed": seed})
@@ -178,6 +174,36 @@ class ResolvedStudy:
             self._templates[key] = validated(RunConfig, settings, origin)
         return self._templates[key]
 
+    def _settings(self, scale: str, variant: str) -> Settings:
+        """One run's layers, merged and not yet checked."""
+        self.check_name("variant", variant, self.variants)
+        size = self.scale(scale)
+        of_variant = [self.variants[variant], size.variants.get(variant, {})]
+        return merged(self.study.run, size.run, *of_variant)
+
+    def variants_at(self, scale: str) -> list[str]:
+        """The variants whose network and strategy can take the scale's task; the others do not exist there."""
+
+        def named(settings: Settings, section: str, key: str) -> Any:
+            value = settings.get(section)
+            return value.get(key) if isinstance(value, dict) else None
+
+        def at_home(variant: str) -> bool:
+            settings = self._settings(scale, variant)
+            parts = (("problem", "task"), ("network", "kind"), ("negatives", "strategy"))
+            return stranger_to_task(*(named(settings, *part) for part in parts)) is None
+
+        return [variant for variant in self.variants if at_home(variant)]
+
+    def experiments_at(self, scale: str) -> list[str]:
+        """The experiments that the scale's task allows, all their variants being there."""
+        there = set(self.variants_at(scale))
+        return [
+            name
+            for name, experiment in self.study.experiments.items()
+            if {*experiment.variants, *self._expand(experiment)} <= there
+        ]
+
     def canonical(self, scale: str) -> dict[str, str]:
         """Variant -> the first variant with the same resolved configuration: equal runs are trained once."""
         return _canonical(self, scale)
@@ -186,6 +212,9 @@ class ResolvedStudy:
         """The variants of an experiment under their canonical names."""
         self.check_name("experiment", experiment, self.study.experiments)
         settings, names = self.study.experiments[experiment], self.canonical(scale)
+        for variant in (*settings.variants, *self._expand(settings)):
+            if variant not in names:
+                self.run_config(scale, variant, 0)  # says why it does not exist here
         members = [Member(names[variant]) for variant in settings.variants]
         if settings.sweep:
             sweep = settings.sweep
@@ -309,7 +338,8 @@ def sweep_name(sweep: Sweep, level: Any) -> str:
 def _canonical(study: ResolvedStudy, scale: str) -> dict[str, str]:
     first: dict[str, str] = {}
     # Named variants come first, so that a sweep's level takes their name and not the other way round.
-    ordered = [*study.study.variants, *study.variants]
+    there = set(study.variants_at(scale))
+    ordered = [name for name in (*study.study.variants, *study.variants) if name in there]
     return {
         variant: first.setdefault(study.run_config(scale, variant, 0).fingerprint(), variant)
         for variant in ordered
