@@ -233,4 +233,4 @@ def make_published() -> pd.DataFrame:
             value = mean + random_stream(seed, 7).normal(0, 2.2e-5)
             rows.append({"source": "ten-seed-record", "table": "Q-101..103", "method": method, "split": "id",
                          "seed": seed, "metric": "val_mse", "value": value})  # fmt: skip
-    return pd.DataFrame(rows).assign(note="")
+    return pd.DataFrame(rows).assign(note="", task="inversion")

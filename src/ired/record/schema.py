@@ -336,7 +336,7 @@ PUBLISHED = Table(
     "published",
     "Figures from the literature and the ten-seed record; lives in results/published/published_results.csv.",
     (
-        *words("source", "table", "method", "split: id, ood"), *integers("seed"), *words("metric"),
+        *words("source", "table", "task", "method", "split: id, ood"), *integers("seed"), *words("metric"),
         *numbers("value"), *words("note"),
     ),
 )  # fmt: skip
