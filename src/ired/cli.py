@@ -224,6 +224,37 @@ def report(
 
 
 @app.command()
+def published_table(
+    problem: Annotated[
+        list[str],
+        typer.Option(help="NAME=REFERENCE.csv,FOLDER: a problem, its predictors, its networks' tables."),
+    ],
+    published: Annotated[Path, typer.Option(help="The published figures.")],
+    out: Annotated[Path, typer.Option(help="The folder of table and figure.")],
+) -> None:
+    """IRED's Table 1 beside reference predictors and trained networks: CSV, Markdown and figure."""
+    from ired.base.files import write_text
+    from ired.figures import draw
+    from ired.figures.toolkit.output import save
+    from ired.record.schema import PUBLISHED_TABLE
+    from ired.tables.published_table import Source, as_markdown
+    from ired.tables.published_table import published_table as whole
+
+    sources = []
+    for text in problem:
+        name, _, paths = text.partition("=")
+        reference_csv, _, folder = paths.partition(",")
+        if not folder:
+            raise UserError(f"--problem {text!r} is not NAME=REFERENCE.csv,FOLDER")
+        sources.append(Source(name, Path(reference_csv), Path(folder)))
+    table = whole(sources, published)
+    PUBLISHED_TABLE.write(table, out / f"{PUBLISHED_TABLE.name}.csv")
+    write_text(out / f"{PUBLISHED_TABLE.name}.md", as_markdown(table))
+    save(draw("published_table", {PUBLISHED_TABLE.name: table}), out / PUBLISHED_TABLE.name)
+    print(as_markdown(table))
+
+
+@app.command()
 def docs(
     out: Annotated[Path, typer.Option(help="The folder of tables.md and figures.md.")] = Path("docs"),
 ) -> None:

@@ -21,7 +21,8 @@ LONG = {
     "corrected_adversarial_with_a_long_name": Arm("corrected_adversarial", 0.0193, 2, 1.2),
 }
 WORTH = tuple(name for name in FIGURES if name.startswith("worth_"))
-MAIN = tuple(name for name in FIGURES if name not in ("sweep", "cd_ablation", "compat_2x2", *WORTH))
+APART = ("sweep", "cd_ablation", "compat_2x2", "published_table", *WORTH)
+MAIN = tuple(name for name in FIGURES if name not in APART)
 ROWS = ("strategy_comparison", "paired_differences", "budget", "published_reproduced")
 CASES: dict[str, tuple[Design, tuple[str, ...]]] = {
     "study": (Design(), MAIN),
@@ -40,6 +41,7 @@ CASES: dict[str, tuple[Design, tuple[str, ...]]] = {
     "ablation": (Design(ABLATION), ("cd_ablation", "energy_gap")),
     "worth": (Design(), WORTH),
     "compat": (Design(COMPAT), ("compat_2x2", "false_negatives")),
+    "published": (Design(), ("published_table",)),
 }
 
 

@@ -39,7 +39,7 @@ from ired.figures.toolkit.style import (
 from ired.record.metrics import TEST_METRICS
 
 PUBLISHED_N = 20  # matrix size of every published value
-# Each task's line to beat at n = 20, measured on 100,000 problems per test set (docs/published_table.md); held by a test.
+# Each task's line to beat at n = 20, on 100,000 problems per test set; held by a test.
 PUBLISHED_LINES: dict[str, tuple[str, dict[str, float]]] = {
     "inversion": ("affine", {"id": 0.00957, "ood": 0.2080}),
     "completion": ("copy", {"id": 0.0175, "ood": 0.2048}),
