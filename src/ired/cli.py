@@ -266,15 +266,18 @@ def docs(
 
 @app.command()
 def summary(
-    experiment: Annotated[str, typer.Option(help="Which experiment.")] = "strategies",
+    experiment: Annotated[
+        str | None, typer.Option(help="Which experiment; by default the scale's first.")
+    ] = None,
     scale: Annotated[
         str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
     ] = None,
 ) -> None:
     """Print an experiment's answer, its table, and where the report and the figures are."""
-    from ired.report.terminal import configured_scale, show
+    from ired.report.terminal import configured, show
 
-    show(Path("results") / (scale or configured_scale()), experiment)
+    named, first = configured(scale)
+    show(Path("results") / named, experiment or first)
 
 
 @app.command()
