@@ -227,7 +227,7 @@ def report(
 def published_table(
     problem: Annotated[
         list[str],
-        typer.Option(help="NAME=REFERENCE.csv,FOLDER: a problem, its predictors, its networks' tables."),
+        typer.Option(help="NAME=TASK,REFERENCE.csv,FOLDER: predictors, and networks' tables (may be empty)."),
     ],
     published: Annotated[Path, typer.Option(help="The published figures.")],
     out: Annotated[Path, typer.Option(help="The folder of table and figure.")],
@@ -243,10 +243,10 @@ def published_table(
     sources = []
     for text in problem:
         name, _, paths = text.partition("=")
-        reference_csv, _, folder = paths.partition(",")
-        if not folder:
-            raise UserError(f"--problem {text!r} is not NAME=REFERENCE.csv,FOLDER")
-        sources.append(Source(name, Path(reference_csv), Path(folder)))
+        if paths.count(",") != 2:
+            raise UserError(f"--problem {text!r} is not NAME=TASK,REFERENCE.csv,FOLDER")
+        task, reference_csv, folder = paths.split(",")
+        sources.append(Source(name, task, Path(reference_csv), Path(folder) if folder else None))
     table = whole(sources, published)
     PUBLISHED_TABLE.write(table, out / f"{PUBLISHED_TABLE.name}.csv")
     write_text(out / f"{PUBLISHED_TABLE.name}.md", as_markdown(table))

@@ -15,7 +15,7 @@ from ired.record.schema import TABLES
 from ired.tasks import build_task
 
 SHIPPED = Path(__file__).parents[2] / "results/shipped"
-SCALES = ("completion", "completion_solvable", "addition")
+SCALES = ("completion",)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -38,7 +38,7 @@ def test_every_row_and_sentence_is_that_of_the_shipped_tables(repository: Path, 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_shipped_run_answers_as_its_metrics_say(scale: str) -> None:
-    """New problems, none of the test set's; and what the page promises of each scale."""
+    """New problems, none of the test set's."""
     run = ired.load(SHIPPED / scale / "runs/none/seed0")
     task = build_task(run.config.problem)
     for split in task.splits:
@@ -49,19 +49,11 @@ def test_the_shipped_run_answers_as_its_metrics_say(scale: str) -> None:
         assert abs(errors.mean() - stated["mse"]) < 5 * max(errors.std() / 10, stated["mse_se"])
 
 
-def test_the_shipped_networks_are_far_below_what_needs_no_reasoning() -> None:
-    """Completion within 2 % of the Bayesian estimate, its solvable variant within a factor of three of its own and ten
-    times below copying, addition at 1e-5 and 1e-3: means over seeds without negatives, on the predictors' test sets."""
-    reached, known = {}, {}
-    for scale in SCALES:
-        folder = SHIPPED / scale / "tables/recipes"
-        summary = TABLES["summary"].read(folder / "summary.csv").query("variant == 'none'")
-        reached[scale] = summary.set_index("metric")["mean"]
-        reference = TABLES["reference"].read(folder / "reference.csv")
-        known[scale] = reference.set_index(["predictor", "split"])["mse"]
-    assert reached["completion"]["mse_id"] <= 0.0166
-    assert reached["completion"]["mse_ood"] < 0.9 * known["completion"]["copy", "ood"]
-    solvable = reached["completion_solvable"]
-    assert solvable["mse_id"] < 3 * known["completion_solvable"]["bayes", "id"]
-    assert solvable["mse_id"] < known["completion_solvable"]["copy", "id"] / 10
-    assert reached["addition"]["mse_id"] <= 1e-5 and reached["addition"]["mse_ood"] <= 1e-3
+def test_the_shipped_networks_are_below_what_needs_no_reasoning() -> None:
+    """Within 2 % of the Bayesian estimate in distribution, a tenth below copying out of it: means over seeds."""
+    folder = SHIPPED / "completion/tables/recipes"
+    reached = TABLES["summary"].read(folder / "summary.csv").set_index(["variant", "metric"])["mean"]
+    known = TABLES["reference"].read(folder / "reference.csv").set_index(["predictor", "split"])["mse"]
+    for variant in ("none", "random", "adversarial", "deep"):
+        assert reached[variant, "mse_id"] <= 0.0166
+        assert reached[variant, "mse_ood"] < 0.9 * known["copy", "ood"]

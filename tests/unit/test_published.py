@@ -83,11 +83,11 @@ def test_what_clipping_costs_an_addition() -> None:
 def test_the_published_table_of_the_page_is_that_of_the_shipped_tables() -> None:
     root = PAGE.parents[1]
     rule = (root / "workflow/rules/published_table.smk").read_text()
-    problems = re.findall(r'^    "(.*)": \("(\w+)", "(\w+)"\),$', rule, re.MULTILINE)
+    problems = re.findall(r'^    "(.*)": \("(\w+)", "(\w+)", (?:"(\w+)"|None)\),$', rule, re.MULTILINE)
     assert len(problems) == 4
     sources = [
-        Source(name, folder / "reference.csv", folder / experiment)
-        for name, scale, experiment in problems
+        Source(name, task, folder / "reference.csv", folder / experiment if experiment else None)
+        for name, task, scale, experiment in problems
         for folder in [root / "results/shipped" / scale / "tables"]
     ]
     page = (root / "docs/published_table.md").read_text(encoding="utf-8")
@@ -99,11 +99,14 @@ def test_a_second_problem_of_a_task_has_no_published_rows(tmp_path: Path) -> Non
     """The paper reports one completion, not its variant that can be solved."""
     tables = make_tables()
     folder = write_tables(tables, tmp_path, "laptop", "strategies")
-    sources = [Source(name, folder / "reference.csv", folder) for name in ("first", "second")]
+    sources = [
+        Source(name, "inversion", folder / "reference.csv", trained)
+        for name, trained in (("first", folder), ("second", None))
+    ]
     table = published_table(sources, tmp_path / "published/published_results.csv")
     kinds = table.groupby("problem")["kind"].unique().map(set)
     assert kinds["first"] == {"published", "reference", "trained"}
-    assert kinds["second"] == {"reference", "trained"}
+    assert kinds["second"] == {"reference"}
     ired = table.query("kind == 'published' and name == 'IRED'").set_index("split")["mse"]
     assert ired.to_dict() == {"id": 0.0095, "ood": 0.2063}
     trained = table.query("kind == 'trained' and split == 'ood'").set_index("name")["mse"]

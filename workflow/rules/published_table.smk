@@ -1,22 +1,24 @@
 # Needs: shipped tables of trained networks, and the published values. Makes: results/published_table/, the whole of IRED's Table 1 beside
 # reference predictors, which are fitted and tested anew, and beside networks that were tested on the same sets.
 
-# What a part is called -> the scale and the experiment whose networks stand there.
+# What a part is called -> its task, its scale, and the experiment whose shipped networks stand there; None: predictors alone.
 PROBLEMS = {
-    "inversion": ("laptop", "strategies"),
-    "completion": ("completion", "recipes"),
-    "completion that can be solved": ("completion_solvable", "recipes"),
-    "addition": ("addition", "recipes"),
+    "inversion": ("inversion", "laptop", "strategies"),
+    "completion": ("completion", "completion", "recipes"),
+    "completion that can be solved": ("completion", "completion_solvable", None),
+    "addition": ("addition", "addition", None),
 }
-REFERENCES = {name: f"results/{scale}/tables/reference.csv" for name, (scale, _) in PROBLEMS.items()}
-NETWORKS = {name: f"results/shipped/{scale}/tables/{experiment}" for name, (scale, experiment) in PROBLEMS.items()}
+REFERENCES = [f"results/{scale}/tables/reference.csv" for _, scale, _ in PROBLEMS.values()]
+NETWORKS = [
+    f"results/shipped/{scale}/tables/{experiment}" if experiment else "" for _, scale, experiment in PROBLEMS.values()
+]
 
 
 rule published_table:
     """IRED's Table 1 beside reference predictors and our networks: table, page and figure."""
     input:
-        references=list(REFERENCES.values()),
-        networks=[f"{folder}/{table}.csv" for folder in NETWORKS.values() for table in ("runs", "summary")],
+        references=REFERENCES,
+        networks=[f"{folder}/summary.csv" for folder in NETWORKS if folder],
         published=PUBLISHED,
     output:
         **{kind: f"results/published_table/published_table.{kind}" for kind in ("csv", "md", "pdf", "png")},
@@ -27,7 +29,10 @@ rule published_table:
         mem_mb=2000,
         runtime=10,
     params:
-        problems=[f"--problem={name}={REFERENCES[name]},{NETWORKS[name]}" for name in PROBLEMS],
+        problems=[
+            f"--problem={name}={task},{reference},{networks}"
+            for (name, (task, _, _)), reference, networks in zip(PROBLEMS.items(), REFERENCES, NETWORKS)
+        ],
         out=subpath(output.csv, parent=True),
     shell:
         "exec {PY} -m ired published-table"

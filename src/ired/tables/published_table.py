@@ -22,11 +22,12 @@ METHODS = {"ired": "IRED", "irem": "IREM"}
 
 class Source(NamedTuple):
     """One problem's tables: `name` heads its part, `reference` is reference.csv, `trained` the folder of an
-    experiment's tables on the same test sets."""
+    experiment's tables on the same test sets, if there is one."""
 
     name: str
+    task: str
     reference: Path
-    trained: Path
+    trained: Path | None
 
 
 def published_table(sources: Sequence[Source], published: Path) -> pd.DataFrame:
@@ -40,14 +41,13 @@ def published_table(sources: Sequence[Source], published: Path) -> pd.DataFrame:
     claimed: set[str] = set()
     rows: list[dict[str, Any]] = []
     for source in sources:
-        task = str(schema.TABLES["runs"].read(source.trained / "runs.csv")["task"].iloc[0])
         # A second problem of the same task is not what the paper reports on.
-        own = paper[paper["task"] == task] if task not in claimed else paper.iloc[:0]
-        claimed.add(task)
-        reference = schema.REFERENCE.read(source.reference)
-        summary = schema.TABLES["summary"].read(source.trained / "summary.csv")
-        for row in (*_published(own), *_predictors(reference), *_trained(summary)):
-            rows.append({"problem": source.name, "task": task} | row)
+        own = paper[paper["task"] == source.task] if source.task not in claimed else paper.iloc[:0]
+        claimed.add(source.task)
+        found = [*_published(own), *_predictors(schema.REFERENCE.read(source.reference))]
+        if source.trained:
+            found += _trained(schema.TABLES["summary"].read(source.trained / "summary.csv"))
+        rows += [{"problem": source.name, "task": source.task} | row for row in found]
     return schema.PUBLISHED_TABLE.frame(rows)
 
 
