@@ -1,5 +1,6 @@
 # make study     environment, then the whole study at the scale of config.yaml, then its summary
 # make experiments  every experiment of config.yaml at that scale, the seeds of a variant trained as one model
+# make published_table  IRED's Table 1 beside reference predictors and trained networks, in a minute
 # make test      all tests that need no extra server          make lint     style, types, rules
 # make figures   every figure that tables at hand allow       make bench    speed of a training step
 # make lock      resolve requirements.lock anew
@@ -13,7 +14,7 @@ EXPERIMENTS := $(shell sed -n '/^experiments:/,$$ s/^  \([a-z_0-9]*\):$$/\1/p' c
 # The rules that draw, one for each experiment.
 DRAW := $(EXPERIMENTS:%=draw_%) draw_worth
 
-.PHONY: lock study experiments test test-slurm test-slurm-all doctor lint figures bench workflow-graph clean-results environment
+.PHONY: lock study experiments test test-slurm test-slurm-all doctor lint figures published_table bench workflow-graph clean-results environment
 
 environment: $(VENV)/.installed
 
@@ -46,6 +47,10 @@ experiments: environment
 figures: environment
 	@$(SNAKEMAKE) figures --allowed-rules figures $(DRAW)
 	@ls -d results/*/figures/* results/shipped/*/figures/* 2>/dev/null || true
+
+published_table: environment
+	@$(SNAKEMAKE) published_table
+	@cat results/published_table/published_table.md
 
 test: environment
 	$(BIN)/python -m pytest -m "not slurm and not slurm_full" -n 2 --dist loadfile

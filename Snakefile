@@ -35,6 +35,7 @@ include: "workflow/rules/diagnose.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/worth.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/published_table.smk"
 include: "workflow/rules/targets.smk"
 
 

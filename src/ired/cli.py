@@ -235,6 +235,37 @@ def report(
 
 
 @app.command()
+def published_table(
+    problem: Annotated[
+        list[str],
+        typer.Option(help="NAME=TASK,REFERENCE.csv,FOLDER: predictors, and networks' tables (may be empty)."),
+    ],
+    published: Annotated[Path, typer.Option(help="The published figures.")],
+    out: Annotated[Path, typer.Option(help="The folder of table and figure.")],
+) -> None:
+    """IRED's Table 1 beside reference predictors and trained networks: CSV, Markdown and figure."""
+    from ired.base.files import write_text
+    from ired.figures import draw
+    from ired.figures.toolkit.output import save
+    from ired.record.schema import PUBLISHED_TABLE
+    from ired.tables.published_table import Source, as_markdown
+    from ired.tables.published_table import published_table as whole
+
+    sources = []
+    for text in problem:
+        name, _, paths = text.partition("=")
+        if paths.count(",") != 2:
+            raise UserError(f"--problem {text!r} is not NAME=TASK,REFERENCE.csv,FOLDER")
+        task, reference_csv, folder = paths.split(",")
+        sources.append(Source(name, task, Path(reference_csv), Path(folder) if folder else None))
+    table = whole(sources, published)
+    PUBLISHED_TABLE.write(table, out / f"{PUBLISHED_TABLE.name}.csv")
+    write_text(out / f"{PUBLISHED_TABLE.name}.md", as_markdown(table))
+    save(draw("published_table", {PUBLISHED_TABLE.name: table}), out / PUBLISHED_TABLE.name)
+    print(as_markdown(table))
+
+
+@app.command()
 def docs(
     out: Annotated[Path, typer.Option(help="The folder of tables.md and figures.md.")] = Path("docs"),
 ) -> None:
@@ -246,7 +277,9 @@ def docs(
 
 @app.command()
 def summary(
-    experiment: Annotated[str, typer.Option(help="Which experiment.")] = "strategies",
+    experiment: Annotated[
+        str | None, typer.Option(help="Which experiment; by default the scale's first.")
+    ] = None,
     scale: Annotated[
         str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
     ] = None,
@@ -258,16 +291,17 @@ def summary(
     from ired.cluster.doctor import read_study
     from ired.record.schema import TABLES
     from ired.record.whole import read_whole
-    from ired.report.terminal import configured_scale, show
+    from ired.report.terminal import configured, show
 
-    results = Path("results") / (scale or configured_scale())
+    named, first = configured(scale)
+    chosen, results = experiment or first, Path("results") / named
     expected = None
     if results.parent.name == "results":  # shipped tables are of the configuration that they were made with
         study = read_study()
-        study.check_name("experiment", experiment, study.study.experiments)
-        expected = study.marks(results.name, experiment)
-    read_whole(TABLES, results / "tables" / experiment, expected)
-    show(results, experiment)
+        study.check_name("experiment", chosen, study.study.experiments)
+        expected = study.marks(results.name, chosen)
+    read_whole(TABLES, results / "tables" / chosen, expected)
+    show(results, chosen)
 
 
 @app.command()

@@ -29,6 +29,7 @@ def change(value: Any, *shows: str, also: dict[str, Any] | None = None, **base: 
 
 NO_MINING: dict[str, Any] = {"negatives": {"strategy": "none"}, "contrast": None}
 ADDITION, COMPLETION = {"task": "addition", "n": 3}, {"task": "completion", "n": 3}
+ROW_COLUMN = {"kind": "row_column", "channels": 3, "blocks": 1}
 RANDOM: dict[str, Any] = {"negatives": {"strategy": "random"}}
 LANGEVIN = {"strategy": "langevin", "opt_steps": 3, "gradient_clip": None}
 REPLAY = {**LANGEVIN, "replay": {"size": 20, "buckets": 5, "sample_prob": 0.7}}
@@ -81,6 +82,12 @@ PLAIN: dict[str, Change] = {
     "network[equivariant].head_channels": change(
         3, "initial", network={"kind": "equivariant", "channels": 3, "blocks": 1}
     ),
+    "network[row_column].kind": change(
+        {"kind": "row_column", "channels": 3}, "initial", problem=COMPLETION, network=ROW_COLUMN
+    ),
+    "network[row_column].channels": change(4, "initial", problem=COMPLETION, network=ROW_COLUMN),
+    "network[row_column].blocks": change(2, "initial", problem=COMPLETION, network=ROW_COLUMN),
+    "network[row_column].head_channels": change(3, "initial", problem=COMPLETION, network=ROW_COLUMN),
     "optimiser.learning_rate": change(2e-3, "weights"),
     "optimiser.adam_betas.0": change(0.5, "weights", optimiser__adam_betas=[0.9, 0.99]),
     "optimiser.adam_betas.1": change(0.9, "weights", optimiser__adam_betas=[0.9, 0.99]),

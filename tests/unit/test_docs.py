@@ -56,6 +56,40 @@ print(json.dumps({"proposals": len(proposals), "right": between, "losses": engin
 """
 
 
+TASK_SCRIPT = """
+import json, sys
+from ired.base.errors import UserError
+from ired.job.build import build_engine
+from ired.study.run_config import RunConfig
+from ired.tasks.held_out import draw_split
+from ired.tasks.reference import reference_table
+
+settings = json.loads(sys.argv[1])
+config = RunConfig.from_json(json.dumps(settings))
+engine = build_engine(config, (0,))
+sets = {split: draw_split(f"test_{split}", engine.task, config.held_out) for split in engine.task.splits}
+table = reference_table(engine.task, sets["id"], sets)
+
+
+def error():
+    return engine.solver.evaluate(engine.weights(engine.average), sets["id"]).mse().item()
+
+
+before = error()
+for _ in range(settings["training"]["steps"]):
+    engine.advance()
+exact = engine.task.residual(sets["ood"].condition, sets["ood"].solution).max().item()
+refused = []
+for other in ({"problem": settings["problem"] | {"scale_odd": 1}}, {"network": {"kind": "equivariant"}}):
+    try:
+        RunConfig.from_json(json.dumps(settings | other))
+    except UserError as error_:
+        refused.append(str(error_))
+print(json.dumps({"before": before, "after": error(), "exact": exact, "refused": refused,
+                  "line": table.set_index("split")["mse"].to_dict(), "named": table["line"].all().item()}))
+"""
+
+
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced code blocks of a page."""
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
@@ -95,6 +129,46 @@ def test_the_example_strategy_is_one_file_and_one_registry_line(repository: Path
     assert result["proposals"] == result["right"] == 5 and result["differs"]
     assert all(value > 0 for loss in result["losses"] for value in loss)
     assert "unknown key 'negatives.lagrest'" in result["refused"] and "'largest'" in result["refused"]
+
+
+def test_the_example_task_is_one_file_and_one_registry_line(repository: Path, tmp_path: Path) -> None:
+    """Added to a copy of the package as the page says, it is drawn, trained with mining, answered and measured. An
+    entry of A A is a sum of n products of variance scale^4 / n^2; one on the diagonal has a square in it, whose mean
+    square is 3 times that."""
+    page = repository / "docs/adding_a_task.md"
+    file, import_line, registry_line = blocks(page, "python")
+    run = yaml.safe_load(blocks(page, "yaml")[0])["run"]
+    package = tmp_path / "ired"
+    shutil.copytree(repository / "src/ired", package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "tasks/squaring.py").write_text(file)
+    registry = package / "tasks/__init__.py"
+    text, before = registry.read_text(), "from ired.tasks.inversion import"
+    opening = "TASKS: dict[str, type[Task]] = {\n"
+    assert text.count(before) == text.count(opening) == 1
+    registry.write_text(text.replace(before, import_line + before).replace(opening, opening + registry_line))
+    settings = {
+        "protocol": 1, "seed": 0, **run,
+        "held_out": {"test_matrices": 4000},
+        "optimiser": {"learning_rate": 1e-2, "ema": None, "decay": "cosine"},
+        "training": {"steps": 400, "batch_size": 64},
+        "negatives": {"strategy": "adversarial"}, "contrast": {},
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", TASK_SCRIPT, json.dumps(settings)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["named"] and result["exact"] < 1e-5
+    expected = (6 * 3 + 3 * (3 + 2)) / 9**2  # six off the diagonal with three products each; three on it
+    for split, scale in (("id", 1.0), ("ood", 2.0)):
+        assert abs(result["line"][split] / scale**4 / expected - 1) < 0.1, (split, result["line"])
+    assert result["after"] < 0.8 * min(result["before"], result["line"]["id"]), result
+    assert "'problem.scale_odd'" in result["refused"][0] and "'scale_ood'" in result["refused"][0]
+    assert "`equivariant` is for inversion alone, and the task is squaring" in result["refused"][1]
 
 
 def every_key() -> set[str]:

@@ -14,18 +14,23 @@ from factories import disturbed, generator, inversion
 from ired.energy import NETWORKS, EnergyNetwork, WeightLayout, build_network
 from ired.energy.equivariant import EquivariantNetwork
 from ired.energy.mlp import MlpNetwork
+from ired.energy.row_column import RowColumnNetwork
+from ired.tasks import TASKS
 
 N, D, LEVELS = 3, 9, 10
 SETTINGS = {
     "mlp": MlpNetwork(hidden=12, time_features=8),
     "equivariant": EquivariantNetwork(channels=3, blocks=2, head_channels=2),
+    "row_column": RowColumnNetwork(channels=3, blocks=2, head_channels=2),
 }
 
 
 def problem(
     kind: str, seeds: int, batch: int, dtype: torch.dtype = torch.float64
 ) -> tuple[EnergyNetwork, dict, Tensor, Tensor, Tensor]:
-    network = build_network(SETTINGS[kind], inversion(n=N), LEVELS)
+    known = NETWORKS[kind].tasks or ("inversion",)
+    task = TASKS[known[0]]
+    network = build_network(SETTINGS[kind], task(task.Settings(task=known[0], n=N)), LEVELS)
     g = generator(1)
     packs = [disturbed(network.initial_weights(g), g) for _ in range(seeds)]
     weights = {name: torch.stack([w[name] for w in packs]).to(dtype) for name in packs[0]}

@@ -21,7 +21,8 @@ LONG = {
     "corrected_adversarial_with_a_long_name": Arm("corrected_adversarial", 0.0193, 2, 1.2),
 }
 WORTH = tuple(name for name in FIGURES if name.startswith("worth_"))
-MAIN = tuple(name for name in FIGURES if name not in ("sweep", "cd_ablation", "compat_2x2", *WORTH))
+APART = ("sweep", "cd_ablation", "compat_2x2", "published_table", *WORTH)
+MAIN = tuple(name for name in FIGURES if name not in APART)
 ROWS = ("strategy_comparison", "paired_differences", "budget", "published_reproduced")
 CASES: dict[str, tuple[Design, tuple[str, ...]]] = {
     "study": (Design(), MAIN),
@@ -40,6 +41,7 @@ CASES: dict[str, tuple[Design, tuple[str, ...]]] = {
     "ablation": (Design(ABLATION), ("cd_ablation", "energy_gap")),
     "worth": (Design(), WORTH),
     "compat": (Design(COMPAT), ("compat_2x2", "false_negatives")),
+    "published": (Design(), ("published_table",)),
 }
 
 
@@ -203,3 +205,27 @@ def test_published_values_are_drawn_as_they_stand(study: Tables) -> None:
     assert diamonds == [0.0112, 0.0108, 0.0095]
     record = artists(figure.axes[0], "seeds")  # type: ignore[arg-type]
     assert sum(len(line.get_xdata()) for line in record) == 30
+
+
+def test_published_values_of_another_task_are_not_drawn(study: Tables) -> None:
+    """Beside runs of completion stand the published completions, and their line is copying."""
+    runs = study["runs"].assign(task="completion")
+    assert "No published values to compare with." in texts(
+        draw("published_reproduced", study | {"runs": runs})
+    )
+    published = study["published"].assign(task="completion")
+    written = texts(draw("published_reproduced", study | {"runs": runs, "published": published}))
+    assert any(text.startswith("copy") for text in written)
+
+
+def test_the_predictor_to_beat_is_called_by_its_own_name(study: Tables) -> None:
+    reference = study["reference"].assign(label=study["reference"]["label"].replace("affine", "copy"))
+    assert "affine predictor" in texts(draw("error_sizes", study))
+    assert "copy predictor" in texts(draw("error_sizes", study | {"reference": reference}))
+
+
+def test_the_published_table_marks_what_is_published_and_what_is_trained(study: Tables) -> None:
+    figure = draw("published_table", study)
+    assert len(figure.axes) == 2 * 2 and len(artists(figure, "interval")) == 2 * (2 + 1)
+    assert artists(figure.axes[0], "mean")[1].get_xdata()[0] == 0.0174  # type: ignore[arg-type]
+    assert any(text.startswith("← sum") for text in texts(figure))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ired.base.errors import UserError
 from ired.record.schema import TABLES
-from ired.report.terminal import result_table
+from ired.report.terminal import configured, result_table
 
 SHIPPED = Path(__file__).parents[2] / "results" / "shipped"
 
@@ -36,3 +37,12 @@ def test_a_variant_is_one_line_of_eighty_columns(scale: str) -> None:
                     abs(float(text) - value) <= half / 7
                 )  # half of the last decimal, which is half / 3.55 at most
     assert any("affine line" in line for line in lines)
+
+
+def test_a_scale_is_answered_by_its_first_experiment(repository: Path) -> None:
+    assert configured(None, repository / "config.yaml") == ("laptop", "strategies")
+    assert configured("completion", repository / "config.yaml") == ("completion", "recipes")
+    with pytest.raises(UserError, match="no scale 'completoin'; it has smoke"):
+        configured("completoin", repository / "config.yaml")
+    with pytest.raises(UserError, match="names no `scale`"):
+        configured(None, repository / "none.yaml")

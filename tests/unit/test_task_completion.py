@@ -195,6 +195,6 @@ def test_spectral_coefficients_are_numpys_least_squares_on_singular_values() -> 
     coefficients, *_ = np.linalg.lstsq(terms[unknown], solution[unknown])
     unknown, terms, solution = columns(test)
     expected = np.square((solution - terms @ coefficients) * unknown).mean((1, 2))
-    ours = SOLVABLE.spectral(5, False, fit)
+    ours = SOLVABLE.spectral(5, False, lambda: fit)
     np.testing.assert_allclose(ours.squared_error(test), expected, rtol=1e-6)
     assert ours.coefficients == 2

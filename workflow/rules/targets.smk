@@ -65,9 +65,9 @@ rule figures:
 
 
 rule experiments:
-    """Every experiment of config.yaml at the scale, with its figures."""
+    """Every experiment of config.yaml that the scale's task allows, with its figures."""
     input:
-        [path for experiment in STUDY.study.experiments for path in figure_paths(SCALE, experiment)],
+        [path for experiment in STUDY.experiments_at(SCALE) for path in figure_paths(SCALE, experiment)],
 
 
 # Every experiment by its name: `snakemake opt_steps` makes its tables and figures.

@@ -21,6 +21,7 @@ from pydantic import Field
 from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
 from ired.energy.equivariant import FastEquivariantEnergy
 from ired.energy.mlp import MlpEnergy
+from ired.energy.row_column import RowColumnEnergy
 from ired.tasks import Task
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class BoundEnergy:
 NETWORKS: dict[str, type[Any]] = {  # EnergyNetworks; a protocol with class attributes is no type of them
     "mlp": MlpEnergy,
     "equivariant": FastEquivariantEnergy,
+    "row_column": RowColumnEnergy,
 }
 
 if TYPE_CHECKING:

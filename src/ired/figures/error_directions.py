@@ -16,7 +16,7 @@ from ired.figures.toolkit.labels import Mark, edge_labels
 from ired.figures.toolkit.levels import (
     percent_axes,
 )
-from ired.figures.toolkit.splits import AFFINE, by_split
+from ired.figures.toolkit.splits import LINE, by_split
 from ired.figures.toolkit.style import (
     Sheet,
     note,
@@ -30,9 +30,9 @@ def draw(error_directions: pd.DataFrame) -> Sheet:
     table = error_directions.assign(
         excess=100 * (error_directions["error_share"] - error_directions["affine_error_share"])
     )
-    figure, axes = by_split(table, "direction", "error_share", "excess")
+    figure, axes = by_split(table, "direction", "error_share", "excess", "affine")
     for lower in axes[1]:
-        lower.axhline(0, **AFFINE)
+        lower.axhline(0, **LINE)
         lower.set_xlabel("eigenvector of A (1 = smallest eigenvalue)")
         lower.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     edge_labels(axes[1, -1], [Mark("affine", 0.0)])

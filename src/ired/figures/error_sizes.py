@@ -24,12 +24,12 @@ from ired.figures.toolkit.style import (
 )
 
 
-def draw(error_sizes: pd.DataFrame) -> Sheet:
+def draw(error_sizes: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
     """Quantiles over matrices of the squared error (top), and the share of it that the matrices up to there
     carry (below)."""
     if error_sizes.empty:
         return note("No sizes of errors were measured.")
-    figure, axes = by_split(error_sizes, "quantile", "squared_error", "carried_share")
+    figure, axes = by_split(error_sizes, "quantile", "squared_error", "carried_share", _line(reference))
     for upper, lower in axes.T:
         upper.set_yscale("log")
         lower.set_xlim(0, 1)
@@ -42,16 +42,23 @@ def draw(error_sizes: pd.DataFrame) -> Sheet:
     return figure
 
 
+def _line(reference: pd.DataFrame | None) -> str:
+    """What the predictor to beat is called."""
+    labels = [] if reference is None else reference.loc[reference["line"].astype(bool), "label"].tolist()
+    return str(labels[0]) if labels else "reference"
+
+
 FIGURE = Figure(
     title="How the error is spread over matrices",
     tables=("error_sizes",),
+    optional=("reference",),
     caption=f"""Top: quantiles of the squared error per element over {{size_matrices}} fixed test matrices
         (log). Bottom: the share of the whole squared error in the matrices up to there (Lorenz curve).
-        Dashed: the affine predictor. {BANDS}""",
+        Dashed: the predictor to beat. {BANDS}""",
     reading="""Is every answer a little wrong, or are a few far off? Above, matrices are ordered by their
         error; read at 50 % the error of the median answer. Below, how much of the whole error the
         matrices up to there carry: a curve that stays flat and rises at the right end means that a few
-        answers make the mean. A variant that matches the affine line at the median and leaves it at the
+        answers make the mean. A variant that matches that predictor at the median and leaves it at the
         end does not solve the task worse throughout: its inference goes astray on some matrices.""",
     draw=draw,
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ired.base.files import write_text
 from ired.figures import FIGURES, figure
-from ired.record.schema import PUBLISHED, TABLES, WORTH
+from ired.record.schema import PUBLISHED, PUBLISHED_TABLE, TABLES, WORTH
 from ired.record.table import Table
 
 MARK = "<!-- What follows is written by `python -m ired docs`. -->\n"
@@ -28,7 +28,8 @@ def _table(table: Table) -> str:
 
 def _sections(page: str) -> Iterator[str]:
     if page == "tables.md":
-        yield from (_table(table) for table in (*TABLES.values(), *WORTH.values(), PUBLISHED))
+        own = (PUBLISHED, PUBLISHED_TABLE)
+        yield from (_table(table) for table in (*TABLES.values(), *WORTH.values(), *own))
     else:
         yield from (_filled(f"**{name}.** {figure(name).reading}") for name in FIGURES)
 

@@ -63,7 +63,8 @@ def render(
 ) -> Path:
     """Write the page to `out` and return it.
 
-    `headline`: the answer, the sentences that the page opens with. `workflow_svg`: the workflow graph as SVG,
+    `headline`: the answer, the sentences that the page opens with. `config`: what is shown of the configuration; the
+    page's head names the task of its runs. `workflow_svg`: the workflow graph as SVG,
     or as text (then shown as it is).
 
     Raises:
@@ -77,6 +78,7 @@ def render(
     environment.filters["tied"] = tied
     page = environment.get_template("report.html.j2").render(
         scale=scale,
+        task=config.get("runs", {}).get("problem", {}).get("task", ""),
         sections=sections,
         headline=list(headline),
         config=json.dumps(config, indent=2, ensure_ascii=False, default=str),

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ired.base.errors import UserError
 from ired.base.format_numbers import with_interval
+from ired.base.settings import nearest
 from ired.base.yaml_file import read_yaml
 from ired.record.metrics import TEST_METRICS
 from ired.record.schema import TABLES
@@ -50,16 +51,24 @@ def result_table(summary: pd.DataFrame, reference: pd.DataFrame) -> Table:
     return table
 
 
-def configured_scale(path: Path = Path("config.yaml")) -> str:
-    """The scale that config.yaml names. Nothing else of it is looked at, which takes a tenth of the time.
+def configured(scale: str | None, path: Path = Path("config.yaml")) -> tuple[str, str]:
+    """A scale, or the one that config.yaml names, and its first experiment. Nothing else of the file is looked at,
+    which takes a tenth of the time.
 
     Raises:
-        UserError: the file is missing or names no scale.
+        UserError: the file is missing, names no scale, or does not have this one.
     """
     try:
-        return str(read_yaml(path)["scale"])
+        settings = read_yaml(path)
+        scale = scale or str(settings["scale"])
+        scales = settings["scales"]
     except (KeyError, TypeError):
         raise UserError(f"{path} names no `scale`") from None
+    # A shipped scale is named with its folder.
+    name = scale.removeprefix("shipped/")
+    if name not in scales:
+        raise UserError(f"{path} has no scale {name!r}; it has {', '.join(scales)}.{nearest(name, scales)}")
+    return scale, str(scales[name]["experiments"][0])
 
 
 def show(results: Path, experiment: str) -> None:

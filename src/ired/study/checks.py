@@ -70,8 +70,8 @@ def check_references(resolved: ResolvedStudy) -> None:
 def check_variants(resolved: ResolvedStudy) -> None:
     """A scale has one ensemble."""
     study, origin = resolved.study, resolved.origin
-    for variant in resolved.variants:
-        for scale in study.scales:
+    for scale in study.scales:
+        for variant in resolved.variants_at(scale):
             run = resolved.run_config(scale, variant, 0)
             baseline = resolved.run_config(scale, study.comparison.baseline, 0)
             for key in ("problem", "held_out"):
@@ -83,9 +83,10 @@ def check_variants(resolved: ResolvedStudy) -> None:
 
 
 def check_comparisons(resolved: ResolvedStudy) -> None:
-    """Pairs are of two variants of the experiment that differ at the scale, each once."""
-    for scale in resolved.study.scales:
-        for experiment in resolved.study.experiments:
+    """A scale's own experiments exist there; pairs are of two variants of the experiment that differ at the scale,
+    each once."""
+    for scale, size in resolved.study.scales.items():
+        for experiment in dict.fromkeys([*size.experiments, *resolved.experiments_at(scale)]):
             where = f"{resolved.origin}, experiment '{experiment}' at scale '{scale}'"
             pairs = resolved.comparisons(scale, experiment)
             names = {member.variant for member in resolved.members(scale, experiment)}

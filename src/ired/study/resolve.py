@@ -14,7 +14,7 @@ from ired.base.errors import UserError
 from ired.base.settings import explain, nearest, validated, written
 from ired.record.whole import mark
 from ired.study.checks import check_comparisons, check_names, check_references, check_variants, check_worth
-from ired.study.run_config import RunConfig, merged, with_value
+from ired.study.run_config import RunConfig, merged, stranger_to_task, with_value
 from ired.study.schema import Experiment, Scale, Settings, Study, Sweep, Worth
 from ired.study.worth import Cell, Choice, Choices, chosen, judged, read_choices, trials
 
@@ -58,7 +58,7 @@ class ResolvedStudy:
         self._templates: dict[tuple[str, str], RunConfig] = {}
         self._cells: dict[str, dict[str, Cell]] = {scale: {} for scale in self.study.scales}
         for scale in self.study.scales:
-            for variant in self.variants:
+            for variant in self.variants_at(scale):
                 self.run_config(scale, variant, 0)
         self._cells = {scale: self._cells_of(scale) for scale in self.study.scales}
         check_variants(self)
@@ -82,16 +82,7 @@ class ResolvedStudy:
             return self._cell_config(scale, self.cells(scale)[variant], seed)
         key = (scale, variant)
         if key not in self._templates:
-            self.check_name("variant", variant, self.variants)
-            size = self.scale(scale)
-            sections = {
-                "run": self.study.run,
-                f"scales.{scale}.run": size.run,
-                f"variants.{variant}" if variant in self.study.variants else "the sweep": self.variants[
-                    variant
-                ],
-                f"scales.{scale}.variants.{variant}": size.variants.get(variant, {}),
-            }
+            sections = self._sections(scale, variant)
             self._templates[key] = self._validated(sections, f"variant '{variant}' at scale '{scale}'")
         return self._templates[key].model_copy(update={"seed": seed})
 
@@ -208,6 +199,41 @@ class ResolvedStudy:
             where = f"`{wrote[-1]}` ({whose})" if wrote else whose
             raise UserError(explain(error, f"{self.origin}, {where}", settings)) from None
 
+    def _sections(self, scale: str, variant: str) -> dict[str, Settings]:
+        """One run's layers by the section in which they are written, later ones on top; not yet checked."""
+        self.check_name("variant", variant, self.variants)
+        size = self.scale(scale)
+        own = f"variants.{variant}" if variant in self.study.variants else "the sweep"
+        return {
+            "run": self.study.run,
+            f"scales.{scale}.run": size.run,
+            own: self.variants[variant],
+            f"scales.{scale}.variants.{variant}": size.variants.get(variant, {}),
+        }
+
+    def variants_at(self, scale: str) -> list[str]:
+        """The variants whose network and strategy can take the scale's task; the others do not exist there."""
+
+        def named(settings: Settings, section: str, key: str) -> Any:
+            value = settings.get(section)
+            return value.get(key) if isinstance(value, dict) else None
+
+        def at_home(variant: str) -> bool:
+            settings = merged(*self._sections(scale, variant).values())
+            parts = (("problem", "task"), ("network", "kind"), ("negatives", "strategy"))
+            return stranger_to_task(*(named(settings, *part) for part in parts)) is None
+
+        return [variant for variant in self.variants if at_home(variant)]
+
+    def experiments_at(self, scale: str) -> list[str]:
+        """The experiments that the scale's task allows, all their variants being there."""
+        there = set(self.variants_at(scale))
+        return [
+            name
+            for name, experiment in self.study.experiments.items()
+            if {*experiment.variants, *self._expand(experiment)} <= there
+        ]
+
     def canonical(self, scale: str) -> dict[str, str]:
         """Variant -> the first variant with the same resolved configuration: equal runs are trained once."""
         return _canonical(self, scale)
@@ -216,6 +242,9 @@ class ResolvedStudy:
         """The variants of an experiment under their canonical names."""
         self.check_name("experiment", experiment, self.study.experiments)
         settings, names = self.study.experiments[experiment], self.canonical(scale)
+        for variant in (*settings.variants, *self._expand(settings)):
+            if variant not in names:
+                self.run_config(scale, variant, 0)  # says why it does not exist here
         members = [Member(names[variant]) for variant in settings.variants]
         if settings.sweep:
             sweep = settings.sweep
@@ -357,7 +386,8 @@ def sweep_name(sweep: Sweep, level: Any) -> str:
 def _canonical(study: ResolvedStudy, scale: str) -> dict[str, str]:
     first: dict[str, str] = {}
     # Named variants come first, so that a sweep's level takes their name and not the other way round.
-    ordered = [*study.study.variants, *study.variants]
+    there = set(study.variants_at(scale))
+    ordered = [name for name in (*study.study.variants, *study.variants) if name in there]
     return {
         variant: first.setdefault(study.run_config(scale, variant, 0).fingerprint(), variant)
         for variant in ordered

@@ -60,14 +60,9 @@ class RunConfig(Ensemble):
 
     @model_validator(mode="after")
     def _parts_know_the_task(self) -> RunConfig:
-        task = self.problem.task
-        parts = (("network", self.network.kind, NETWORKS), ("negatives", self.negatives.strategy, STRATEGIES))
-        for section, name, registry in parts:
-            known = registry[name].tasks
-            if known is not None and task not in known:
-                raise ValueError(
-                    f"{section} `{name}` is for {', '.join(known)} alone, and the task is {task}"
-                )
+        stranger = stranger_to_task(self.problem.task, self.network.kind, self.negatives.strategy)
+        if stranger:
+            raise ValueError(stranger)
         return self
 
     def to_json(self) -> str:
@@ -86,6 +81,16 @@ class RunConfig(Ensemble):
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change whenever anything in the configuration does."""
         return digest(self.to_json())
+
+
+def stranger_to_task(task: object, network: object, strategy: object) -> str | None:
+    """Which of the two parts cannot take the task, in words; None where both can, or a name is unknown."""
+    parts = (("network", network, NETWORKS), ("negatives", strategy, STRATEGIES))
+    for section, name, registry in parts:
+        known = registry[name].tasks if isinstance(name, str) and name in registry else None
+        if known is not None and task not in known:
+            return f"{section} `{name}` is for {', '.join(known)} alone, and the task is {task}"
+    return None
 
 
 def merged(*layers: dict[str, Any]) -> dict[str, Any]:

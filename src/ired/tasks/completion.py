@@ -8,6 +8,7 @@ itself is not given.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -105,17 +106,22 @@ class Completion(Task):
         All but the last two copy the known entries and differ in the unknown ones. A polynomial named `_ood` has
         coefficients that were fitted out of distribution, on problems of its own: what its form could do there.
         """
-        elsewhere = self.ood_fit()
-        fraction = fit_fraction(*self.matrices(fit, SOFT_IMPUTE_FIT))
+        # Fitted at first use: a diagnosis asks for the line to beat alone.
+        elsewhere = cache(self.ood_fit)
+        fraction = cache(lambda: fit_fraction(*self.matrices(fit, SOFT_IMPUTE_FIT)))
         return [
             Predictor("zero", 0, zero_error, label="zero"),
             Predictor("copy", 0, self.error_of(lambda known, mask: torch.zeros_like(known)), label="copy"),
-            *(self.spectral(degree, relative, fit) for relative in (False, True) for degree in (3, 5)),
+            *(
+                self.spectral(degree, relative, lambda: fit)
+                for relative in (False, True)
+                for degree in (3, 5)
+            ),
             *(self.spectral(degree, False, elsewhere, "_ood") for degree in (3, 5)),
             Predictor(
                 "soft_impute",
                 1,
-                self.error_of(lambda known, mask: soft_impute(known, mask, fraction)),
+                self.error_of(lambda known, mask: soft_impute(known, mask, fraction())),
                 SOFT_IMPUTE_MOST,
                 "soft-impute",
             ),
@@ -129,12 +135,14 @@ class Completion(Task):
             ),
         ]
 
-    def spectral(self, degree: int, relative: bool, fit: ProblemSet, suffix: str = "") -> Predictor:
+    def spectral(
+        self, degree: int, relative: bool, fit: Callable[[], ProblemSet], suffix: str = ""
+    ) -> Predictor:
         """An odd polynomial of the known entries' singular values, on the unknown entries."""
-        coefficients = fit_spectral(*self.matrices(fit), degree, relative)
+        coefficients = cache(lambda: fit_spectral(*self.matrices(fit()), degree, relative))
         name = f"{'relative_' if relative else ''}polynomial{degree}{suffix}"
-        error = self.error_of(lambda known, mask: predict_spectral(known, coefficients, relative))
-        return Predictor(name, len(coefficients), error, label="cubic" if name == "polynomial3" else "")
+        error = self.error_of(lambda known, mask: predict_spectral(known, coefficients(), relative))
+        return Predictor(name, (degree - 1) // 2, error, label="cubic" if name == "polynomial3" else "")
 
     def bayes(self, problems: ProblemSet, split: str) -> NDArray[np.float64]:
         """The posterior mean's squared error under the prior of `split`: (N,)."""

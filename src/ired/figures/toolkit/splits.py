@@ -1,4 +1,4 @@
-"""Two quantities for each test set, a line per variant, with the affine predictor beside them."""
+"""Two quantities for each test set, a line per variant, with the predictor to beat beside them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ired.figures.toolkit.style import (
 )
 from ired.record.metrics import SPLITS
 
-AFFINE: dict[str, Any] = {"color": INK, "ls": (0, (4, 2)), "lw": 1, "gid": "reference:affine"}
+LINE: dict[str, Any] = {"color": INK, "ls": (0, (4, 2)), "lw": 1, "gid": "reference:line"}
 
 
 MARKER_SIZE = 3.2
 
 
-def by_split(table: pd.DataFrame, x: str, top: str, bottom: str) -> tuple[Sheet, Any]:
-    """Two quantities (rows) for each test set (columns): a line and a band per variant, the affine
-    predictor's where the table has it, one legend."""
+def by_split(table: pd.DataFrame, x: str, top: str, bottom: str, line: str) -> tuple[Sheet, Any]:
+    """Two quantities (rows) for each test set (columns): a line and a band per variant, one of the
+    predictor to beat, called `line`, where the table has it, and one legend."""
     styles = variant_styles(table)
     splits = [s for s in SPLITS if (table["split"] == s).any()]
     figure, axes = sheet(2, len(splits), DOUBLE, 3.9 + 0.11 * len(styles), sharex=True, sharey="row")
@@ -40,10 +40,10 @@ def by_split(table: pd.DataFrame, x: str, top: str, bottom: str) -> tuple[Sheet,
                 band(ax, curve, style, marker=style.marker, ms=MARKER_SIZE)
             if f"affine_{quantity}" in rows:
                 affine = over_seeds(rows, x, f"affine_{quantity}")["mean"]
-                ax.plot(affine.index, affine, zorder=5, **AFFINE)
+                ax.plot(affine.index, affine, zorder=5, **LINE)
     handles = [_handle(style) for style in styles.values()]
     handles.append(
-        Line2D([], [], color=AFFINE["color"], ls=AFFINE["ls"], lw=AFFINE["lw"], label="affine predictor")
+        Line2D([], [], color=LINE["color"], ls=LINE["ls"], lw=LINE["lw"], label=f"{line} predictor")
     )
     figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles))
     return figure, axes
