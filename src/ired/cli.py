@@ -269,7 +269,7 @@ def published_table(
 def docs(
     out: Annotated[Path, typer.Option(help="The folder of tables.md and figures.md.")] = Path("docs"),
 ) -> None:
-    """Write what docs/ says of tables and figures from the code that has them."""
+    """Write what docs/ says of tables, figures and the worth of a negative, from code and shipped tables."""
     from ired.report.docs import write_docs
 
     write_docs(out)
@@ -291,10 +291,13 @@ def summary(
     from ired.cluster.doctor import read_study
     from ired.record.schema import TABLES
     from ired.record.whole import read_whole
-    from ired.report.terminal import configured, show
+    from ired.report.terminal import configured, show, show_worth
 
     named, first = configured(scale)
     chosen, results = experiment or first, Path("results") / named
+    if chosen == "worth":
+        show_worth(results / "tables" / chosen)
+        return
     expected = None
     if results.parent.name == "results":  # shipped tables are of the configuration that they were made with
         study = read_study()

@@ -1,4 +1,5 @@
-"""The parts of docs/ that say what code says: the columns of every table, how to read every figure."""
+"""The parts of docs/ that say what code and shipped tables say: the columns of every table, how to read every figure,
+what a negative was worth."""
 
 from __future__ import annotations
 
@@ -10,9 +11,12 @@ from ired.base.files import write_text
 from ired.figures import FIGURES, figure
 from ired.record.schema import PUBLISHED, PUBLISHED_TABLE, TABLES, WORTH
 from ired.record.table import Table
+from ired.report.worth_page import read, worth_section
 
 MARK = "<!-- What follows is written by `python -m ired docs`. -->\n"
 WIDTH = 120
+PAGES = ("tables.md", "figures.md", "findings.md")
+SHIPPED = Path("results/shipped")
 
 
 def _filled(words: str) -> str:
@@ -26,20 +30,23 @@ def _table(table: Table) -> str:
     return f"## {table.name}.csv\n{_filled(table.about)}\n{_filled(', '.join(columns) + '.')}"
 
 
-def _sections(page: str) -> Iterator[str]:
+def _sections(page: str, shipped: Path) -> Iterator[str]:
     if page == "tables.md":
         own = (PUBLISHED, PUBLISHED_TABLE)
         yield from (_table(table) for table in (*TABLES.values(), *WORTH.values(), *own))
-    else:
+    elif page == "figures.md":
         yield from (_filled(f"**{name}.** {figure(name).reading}") for name in FIGURES)
+    else:
+        for folder in sorted(shipped.glob("*/tables/worth")):
+            yield worth_section(read(folder), folder.parts[-3])
 
 
-def generated(page: str, text: str) -> str:
-    """The page with everything after the mark written anew."""
-    return text[: text.index(MARK) + len(MARK)] + "\n" + "\n".join(_sections(page))
+def generated(page: str, text: str, shipped: Path = SHIPPED) -> str:
+    """The page with everything after the mark written anew; `shipped`: the folder of the shipped scales."""
+    return text[: text.index(MARK) + len(MARK)] + "\n" + "\n".join(_sections(page, shipped))
 
 
 def write_docs(folder: Path) -> None:
-    """Write tables.md and figures.md anew; what stands above their mark is left as it is."""
-    for page in ("tables.md", "figures.md"):
+    """Write the pages anew; what stands above their mark is left as it is."""
+    for page in PAGES:
         write_text(folder / page, generated(page, (folder / page).read_text(encoding="utf-8")))

@@ -13,8 +13,9 @@ from ired.base.format_numbers import with_interval
 from ired.base.settings import nearest
 from ired.base.yaml_file import read_yaml
 from ired.record.metrics import TEST_METRICS
-from ired.record.schema import TABLES
-from ired.sentences import headline
+from ired.record.schema import TABLES, WORTH
+from ired.sentences import headline, worth_headline
+from ired.sentences.worth import worth
 
 
 def opening(tables: Path, experiment: str) -> list[str]:
@@ -91,3 +92,25 @@ def show(results: Path, experiment: str) -> None:
     if figures.exists():
         console.print(f"  figures  {figures}/  ({len(list(figures.glob('*.pdf')))} of them, PDF and PNG)")
     console.print(f"  tables   {tables / experiment}/")
+
+
+def show_worth(tables: Path) -> None:
+    """Print what a negative is worth, and one row an arm.
+
+    Raises:
+        UserError: the study of worth has not been made here.
+    """
+    multipliers = WORTH["multipliers"].read(tables / "multipliers.csv")
+    rows = multipliers[(multipliers["compute"] == "madds") & (multipliers["metric"] == "mse_id")]
+    table = Table(title="Compute multiplier m: below 1 wastes compute, above 1 saves", title_justify="left")
+    for column in ("arm", "shared by all budgets", "at the largest budget", "verdict"):
+        table.add_column(column)
+    for arm, group in rows.groupby("arm", sort=False):
+        shared = group[group["reading"] == "all"].iloc[0]
+        largest = group[group["reading"] == "at"].sort_values("steps").iloc[-1]
+        table.add_row(str(arm), worth(shared), worth(largest), str(shared["verdict"]))
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(table)
+    for sentence in worth_headline(multipliers):
+        console.print(f"  {sentence}")
+    console.print(f"\n  tables   {tables}/")
