@@ -307,20 +307,45 @@ def status(
     scale: Annotated[
         str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
     ] = None,
-    profile: Annotated[str, typer.Option(help="The profile of the commands it prints.")] = "profiles/slurm",
+    experiment: Annotated[
+        list[str] | None, typer.Option(help="Runs of this experiment; by default of those the scale lists.")
+    ] = None,
+    all_runs: Annotated[
+        bool, typer.Option("--all", help="Runs of every experiment, and others at hand.")
+    ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            help="The profile of the commands it prints; by default that of a cluster where one is."
+        ),
+    ] = None,
     seeds_per_job: Annotated[
         int | None, typer.Option(min=1, help="As given to Snakemake; by default that of config.yaml.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
+    live: Annotated[
+        bool, typer.Option("--watch", help="The live view, until all is done or Ctrl-C.")
+    ] = False,
 ) -> None:
     """Every run: done, running, pending, failed and why, or lost; and the command that reruns it."""
     from ired.cluster import status as runs
     from ired.cluster.doctor import read_study
+    from ired.watch.status import chosen_runs, watch
 
     study = read_study(seeds_per_job=seeds_per_job)
+    cluster = shutil.which("squeue") is not None
+    profile = profile or ("profiles/slurm" if cluster else "profiles/local")
     layout = runs.Layout(Path("results"), study, scale or study.study.scale, profile, seeds_per_job)
-    found = list(runs.statuses(layout))
-    if shutil.which("squeue") and runs.queue("") is None:
+    wanted = chosen_runs(layout, experiment or [], all_runs)
+
+    def look() -> list[runs.RunStatus]:
+        return runs.statuses(layout, wanted)
+
+    if live:
+        watch(look, layout)
+        return
+    found = look()
+    if cluster and runs.queue("") is None:
         print("no answer from squeue: what is pending or running there is not known", file=sys.stderr)
     print(json.dumps(runs.as_json(found), indent=2) if as_json else "\n".join(runs.as_lines(found)))
 

@@ -38,6 +38,8 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
             figures=" ".join(STUDY.figures(experiment)),
             tables=f"results/{{where}}/tables/{experiment}",
             out=f"results/{{where}}/figures/{experiment}",
+        message:
+            f"figures of {experiment} ({{wildcards.where}}), log: {{log}}"
         shell:
             "exec {PY} -m ired figure {params.figures}"
             " --tables {params.tables:q}"
@@ -70,6 +72,8 @@ rule report_page:
         settings=lambda w: json.dumps(STUDY.shown(w.scale)),
         tables="results/{scale}/tables",
         figures="results/{scale}/figures",
+    message:
+        "report ({wildcards.scale}), log: {log}"
     shell:
         "exec {PY} -m ired report"
         " --scale {wildcards.scale}"
