@@ -1,10 +1,10 @@
-"""`python -m ired <command>`: what the rules call, and what a person may. Imports are lazy; no logic lives
-here.
+"""Do harder negatives help an energy-based diffusion model? What the rules of the workflow call, and what a person may.
 
 Exit codes: 0 done; 1 a bug; 75 interrupted with a checkpoint, run it again; 78 a mistake the user can mend,
 in one line.
 """
 
+# Imports are lazy; no logic lives here.
 from __future__ import annotations
 
 import json
@@ -20,6 +20,24 @@ from ired.base.errors import UserError
 EXIT_INTERRUPTED, EXIT_USER_ERROR = 75, 78
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"ired {version('ired')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What every command shares."""
+
 
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: an accelerator where torch sees one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.")]
@@ -241,9 +259,30 @@ def summary(
     ] = None,
 ) -> None:
     """Print an experiment's answer, its table, and where the report and the figures are."""
-    from ired.report.terminal import configured_scale, show
+    from ired.report.terminal import configured, made_folder, show
 
-    show(Path("results") / (scale or configured_scale()), experiment)
+    study = configured()
+    chosen = scale or str(study["scale"])
+    results = made_folder(Path("results"), chosen, experiment, study)
+    show(results, experiment)
+
+
+@app.command(name="config")
+def show_config(
+    variant: Annotated[str, typer.Option(help="A variant of config.yaml, or a level of a sweep.")],
+    seed: Annotated[int, typer.Option(min=0, help="The seed.")] = 0,
+    scale: Annotated[
+        str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
+    ] = None,
+) -> None:
+    """Print a run's resolved configuration as JSON: what `train --config` takes."""
+    from ired.base.lazy import defer
+
+    defer("torch")  # settings alone are wanted
+    from ired.cluster.doctor import read_study
+
+    study = read_study()
+    print(study.run_config(scale or study.study.scale, variant, seed).model_dump_json(indent=2))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from ired.base.errors import UserError
 from ired.base.format_numbers import with_interval
+from ired.base.settings import nearest
 from ired.record.metrics import TEST_METRICS
 from ired.record.schema import TABLES
 from ired.sentences import headline
@@ -50,16 +52,43 @@ def result_table(summary: pd.DataFrame, reference: pd.DataFrame) -> Table:
     return table
 
 
-def configured_scale(path: Path = Path("config.yaml")) -> str:
-    """The scale that config.yaml names. Nothing else of it is looked at, which takes a tenth of the time.
+def configured(path: Path = Path("config.yaml")) -> dict[str, Any]:
+    """config.yaml as it stands: only its names are wanted, and checking all of it takes ten times as long.
 
     Raises:
         UserError: the file is missing or names no scale.
     """
     try:
-        return str(yaml.safe_load(path.read_text(encoding="utf-8"))["scale"])
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return {"scales": {}, "experiments": {}} | found | {"scale": str(found["scale"])}
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         raise UserError(f"{path} is missing here or names no `scale`; go to the project's folder") from None
+
+
+def made_folder(results: Path, scale: str, experiment: str, study: dict[str, Any]) -> Path:
+    """Where a scale's results lie, those of this checkout or shipped ones (`shipped/laptop`).
+
+    Raises:
+        UserError: nothing has that name, with the nearest one; or the experiment has no tables there yet, with what
+            makes them.
+    """
+    known = [*study["scales"], *(f"shipped/{path.name}" for path in sorted(results.glob("shipped/*")))]
+    if scale not in known:
+        raise UserError(f"unknown scale {scale!r}; valid: {', '.join(known)}.{nearest(scale, known)}")
+    made = [path.parent.name for path in sorted((results / scale).glob("tables/*/summary.csv"))]
+    names = list(dict.fromkeys([*study["experiments"], *made]))
+    if experiment not in names:
+        raise UserError(
+            f"unknown experiment {experiment!r}; valid: {', '.join(names)}.{nearest(experiment, names)}"
+        )
+    if experiment in made:
+        return results / scale
+    shipped = results / "shipped" / scale / "tables" / experiment
+    else_where = f"; shipped ones: --scale shipped/{scale}" if shipped.is_dir() else ""
+    raise UserError(
+        f"{experiment} has no tables at scale {scale} yet; make them: snakemake --profile profiles/local"
+        f" {experiment} --config scale={scale}{else_where}"
+    )
 
 
 def show(results: Path, experiment: str) -> None:
