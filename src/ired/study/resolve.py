@@ -8,9 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from yaml import safe_load
+
 from ired.base.errors import UserError
 from ired.base.settings import nearest, validated
 from ired.study.checks import check_comparisons, check_references, check_variants, check_worth
+from ired.study.plugins import installed, load_plugins, plugged_parts
 from ired.study.run_config import RunConfig, merged, with_value
 from ired.study.schema import Experiment, Scale, Settings, Study, Sweep, Worth
 from ired.study.worth import Cell, Choice, Choices, chosen, judged, read_choices, trials
@@ -42,6 +45,7 @@ class ResolvedStudy:
         results: Path = Path("results"),
     ) -> None:
         self.study: Study = validated(Study, values, origin)
+        load_plugins([*self.study.plugins, *installed()])
         self.origin, self.results = origin, results
         for experiment in self.study.experiments.values():
             for name in experiment.figures if figures is not None else ():
@@ -80,10 +84,20 @@ class ResolvedStudy:
             size = self.scale(scale)
             of_variant = [self.variants[variant], size.variants.get(variant, {})]
             layers = merged(self.study.run, size.run, *of_variant)
-            settings = merged(layers, {"protocol": self.study.protocol, "seed": 0})
+            settings = self._settings(layers)
             origin = f"{self.origin}, variant '{variant}' at scale '{scale}'"
             self._templates[key] = validated(RunConfig, settings, origin)
         return self._templates[key].model_copy(update={"seed": seed})
+
+    def _settings(self, layers: Settings) -> Settings:
+        """A run's settings with what is overridden, the protocol, and the plugins that they need."""
+        for dotted, value in self.study.override.items():
+            # Snakemake's command line gives words where a number is meant.
+            layers = with_value(layers, dotted, safe_load(value) if isinstance(value, str) else value)
+        plugins = plugged_parts(layers)
+        return merged(
+            layers, {"protocol": self.study.protocol, "seed": 0}, {"plugins": plugins} if plugins else {}
+        )
 
     def worth(self, scale: str) -> Worth:
         """A scale's study of what a negative is worth.
@@ -173,7 +187,7 @@ class ResolvedStudy:
             size = self.scale(scale)
             of_arm = merged(self.study.variants[cell.arm], size.variants.get(cell.arm, {}))
             layers = merged(self.study.run, size.run, self.worth(scale).run, cell.settings(of_arm, choice))
-            settings = merged(layers, {"protocol": self.study.protocol, "seed": 0})
+            settings = self._settings(layers)
             origin = f"{self.origin}, arm '{cell.arm}' of `worth` at scale '{scale}'"
             self._templates[key] = validated(RunConfig, settings, origin)
         return self._templates[key]
