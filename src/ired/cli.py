@@ -257,14 +257,44 @@ def summary(
     scale: Annotated[
         str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
     ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="The table alone: latex (booktabs), markdown or csv.")
+    ] = None,
 ) -> None:
     """Print an experiment's answer, its table, and where the report and the figures are."""
-    from ired.report.terminal import configured, made_folder, show
+    from ired.report.terminal import configured, made_folder, paper_table, show
 
     study = configured()
     chosen = scale or str(study["scale"])
     results = made_folder(Path("results"), chosen, experiment, study)
-    show(results, experiment)
+    if form is None:
+        show(results, experiment)
+    else:
+        print(paper_table(results / "tables" / experiment, form), end="")
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A scale, `shipped/SCALE`, or another clone's results/SCALE.")],
+    second: Annotated[str, typer.Argument(help="Another one.")],
+    experiment: Annotated[str, typer.Option(help="Which experiment.")] = "strategies",
+) -> None:
+    """Two scales, networks or clones beside each other, with a test of every difference."""
+    from ired.report.compare import compared
+
+    a, b = (Path(name) if Path(name).is_dir() else Path("results") / name for name in (first, second))
+    print("\n".join(compared(a, b, experiment)))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    tensorboard: Annotated[Path, typer.Option(help="The folder for TensorBoard's event files.")],
+) -> None:
+    """A run's curves for other programs; needs the extra `tensorboard`."""
+    from ired.record.event_files import export_tensorboard
+
+    print(f"{tensorboard}: {export_tensorboard(run, tensorboard)} scalars")
 
 
 @app.command(name="config")

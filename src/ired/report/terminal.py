@@ -15,6 +15,7 @@ from ired.base.format_numbers import with_interval
 from ired.base.settings import nearest
 from ired.record.metrics import TEST_METRICS
 from ired.record.schema import TABLES
+from ired.report.paper import FORMATS, note, rows_of
 from ired.sentences import headline
 
 
@@ -89,6 +90,33 @@ def made_folder(results: Path, scale: str, experiment: str, study: dict[str, Any
         f"{experiment} has no tables at scale {scale} yet; make them: snakemake --profile profiles/local"
         f" {experiment} --config scale={scale}{else_where}"
     )
+
+
+def read_tables(
+    scale: str, experiment: str = "strategies", results: str | Path = "results"
+) -> dict[str, pd.DataFrame]:
+    """Every table of an experiment by name (docs/tables.md): `ired.read_tables("shipped/laptop")["summary"]`.
+
+    Args:
+        scale: a scale, or `shipped/` and a scale. results: the folder of all results.
+
+    Raises:
+        UserError: a table is missing, cut off, or of another version.
+    """
+    folder = Path(results) / scale / "tables" / experiment
+    return {name: table.read(folder / f"{name}.csv") for name, table in TABLES.items()}
+
+
+def paper_table(tables: Path, form: str) -> str:
+    """An experiment's summary for a paper: `form` latex, markdown or csv.
+
+    Raises:
+        UserError: the form is none of these, or a table is missing.
+    """
+    if form not in FORMATS:
+        raise UserError(f"unknown format {form!r}; valid: {', '.join(FORMATS)}.{nearest(form, FORMATS)}")
+    summary, *others = (TABLES[n].read(tables / f"{n}.csv") for n in ("summary", "contrasts", "reference"))
+    return FORMATS[form](*rows_of(summary, *others), note(summary))
 
 
 def show(results: Path, experiment: str) -> None:
