@@ -1,6 +1,6 @@
 """Tables for a paper: an experiment's summary in LaTeX (booktabs), Markdown or CSV, rounded as its intervals allow.
 
-Bold is a statement: only a variant whose contrast with its baseline is called better by the tables' own verdict
+Bold is a statement: only a variant whose contrast with the experiment's baseline is called better by the tables' own verdict
 (Holm-adjusted over the family) is bold, never the smallest number as such.
 """
 
@@ -36,7 +36,7 @@ def rows_of(
     summary: pd.DataFrame, contrasts: pd.DataFrame, reference: pd.DataFrame
 ) -> tuple[list[str], list[list[Entry]]]:
     """Headings, and a row for each variant with its seeds and test errors; the line to beat last."""
-    verdicts = contrasts[contrasts["verdict"] == BETTER]
+    verdicts = contrasts[(contrasts["verdict"] == BETTER) & (contrasts["baseline"] == baseline_of(contrasts))]
     better = set(zip(verdicts["treatment"], verdicts["metric"], strict=True))
     rows = []
     for variant, measured in summary.groupby("variant", sort=False):
@@ -54,12 +54,21 @@ def rows_of(
     return ["variant", "seeds", *(METRICS[m].short for m in TEST_METRICS)], rows
 
 
-def note(summary: pd.DataFrame) -> str:
+def baseline_of(contrasts: pd.DataFrame) -> str:
+    """What the experiment's primary contrast compares with; empty for an experiment without contrasts."""
+    primary = contrasts.loc[contrasts["primary"].astype(bool), "baseline"]
+    return str(primary.iloc[0]) if len(primary) else ""
+
+
+def note(summary: pd.DataFrame, contrasts: pd.DataFrame) -> str:
     """What the numbers are."""
-    return (
-        f"Mean over {int(summary['n'].max())} seeds with {LEVEL} t-interval; lower is better. Bold: better than its"
-        " baseline by a paired test, Holm-adjusted over the experiment's comparisons."
+    against = baseline_of(contrasts)
+    bold = (
+        f" Bold: better than {against} by a paired test, Holm-adjusted over the experiment's comparisons."
+        if against
+        else ""
     )
+    return f"Mean over {int(summary['n'].max())} seeds with {LEVEL} t-interval; lower is better.{bold}"
 
 
 def latex_text(text: str) -> str:

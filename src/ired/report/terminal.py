@@ -115,8 +115,9 @@ def paper_table(tables: Path, form: str) -> str:
     """
     if form not in FORMATS:
         raise UserError(f"unknown format {form!r}; valid: {', '.join(FORMATS)}.{nearest(form, FORMATS)}")
-    summary, *others = (TABLES[n].read(tables / f"{n}.csv") for n in ("summary", "contrasts", "reference"))
-    return FORMATS[form](*rows_of(summary, *others), note(summary))
+    names = ("summary", "contrasts", "reference")
+    summary, contrasts, reference = (TABLES[n].read(tables / f"{n}.csv") for n in names)
+    return FORMATS[form](*rows_of(summary, contrasts, reference), note(summary, contrasts))
 
 
 def show(results: Path, experiment: str) -> None:
