@@ -162,7 +162,7 @@ def test_the_trained_energy_answers_as_written(
 
 
 def test_the_one_line_answer_is_what_the_tables_say() -> None:
-    """ "Not so far that anyone could tell", as long as no test calls mining better or worse than none in distribution."""
+    """Nobody can tell, as long as the primary contrast is undecided."""
     page = (Path(__file__).parents[2] / "README.md").read_text()
     folder = Path(__file__).parents[2] / "results/shipped/laptop/tables/strategies"
     contrasts = TABLES["contrasts"].read(folder / "contrasts.csv")

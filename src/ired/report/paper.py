@@ -1,7 +1,7 @@
 """Tables for a paper: an experiment's summary in LaTeX (booktabs), Markdown or CSV, rounded as its intervals allow.
 
-Bold is a statement: only a variant whose contrast with the experiment's baseline is called better by the tables' own verdict
-(Holm-adjusted over the family) is bold, never the smallest number as such.
+Bold is a statement: only a variant whose contrast with the experiment's baseline is called better by the tables'
+own verdict (Holm-adjusted over the family) is bold, never the smallest number as such.
 """
 
 from __future__ import annotations
