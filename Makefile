@@ -4,7 +4,8 @@
 # make test      all tests that need no extra server          make lint     style, types, rules
 # make figures   every figure that tables at hand allow       make bench    speed of a training step
 # make lock      resolve requirements.lock anew
-# make doctor    is this cluster ready?                       make clean-results
+# make doctor    is this cluster ready?                       make clean-results   asks, then deletes results and checkpoints
+# make help      this list
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,11 @@ EXPERIMENTS := $(shell sed -n '/^experiments:/,$$ s/^  \([a-z_0-9]*\):$$/\1/p' c
 # The rules that draw, one for each experiment.
 DRAW := $(EXPERIMENTS:%=draw_%) draw_worth
 
-.PHONY: lock study experiments test test-slurm test-slurm-all doctor lint figures published_table bench workflow-graph clean-results environment
+# Sentences above, and nothing else.
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+.PHONY: help lock study experiments test test-slurm test-slurm-all doctor lint figures published_table bench workflow-graph clean-results environment
 
 environment: $(VENV)/.installed
 
@@ -22,8 +27,8 @@ environment: $(VENV)/.installed
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing pinned dependencies into $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@echo "installing pinned dependencies into $(VENV) (once; about 1.7 GB, some minutes)"
+	@$(BIN)/python -m pip install --progress-bar=on --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
@@ -82,5 +87,6 @@ workflow-graph: environment
 	  | dot -Tsvg > docs/workflow.svg
 
 clean-results:
+	@read -p "delete every result of this checkout, checkpoints (results/.state) among them? [y/N] " answer; [ "$$answer" = y ]
 	find results -mindepth 1 -maxdepth 1 -type d ! -name published ! -name shipped -exec rm -rf {} +
 	rm -rf results/shipped/*/figures results/shipped/*/logs

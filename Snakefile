@@ -46,6 +46,11 @@ rule all:
     input:
         f"results/{SCALE}/report.html",
         # What the report was made from, so that it is given back where it was deleted.
-        [path for e in STUDY.scale(SCALE).experiments for kind in ("png", "pdf") for path in figure_paths(SCALE, e, kind)],
+        [
+            path
+            for e in STUDY.scale(SCALE).experiments
+            for kind in ("png", "pdf")
+            for path in figure_paths(SCALE, e, kind)
+        ],
         [f"results/{SCALE}/tables/{e}/{name}.csv" for e in STUDY.scale(SCALE).experiments for name in TABLES],
         [path for name in ("metrics.json", "history.csv", "model.safetensors") for path in of_scale(f"{RUN}/{name}")],

@@ -1,10 +1,10 @@
-"""`python -m ired <command>`: what the rules call, and what a person may. Imports are lazy; no logic lives
-here.
+"""Do harder negatives help an energy-based diffusion model? What the rules of the workflow call, and what a person may.
 
 Exit codes: 0 done; 1 a bug; 75 interrupted with a checkpoint, run it again; 78 a mistake the user can mend,
 in one line.
 """
 
+# Imports are lazy; no logic lives here.
 from __future__ import annotations
 
 import json
@@ -20,6 +20,24 @@ from ired.base.errors import UserError
 EXIT_INTERRUPTED, EXIT_USER_ERROR = 75, 78
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"ired {version('ired')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What every command shares."""
+
 
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: an accelerator where torch sees one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.")]
@@ -283,6 +301,9 @@ def summary(
     scale: Annotated[
         str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
     ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="The table alone: latex (booktabs), markdown or csv.")
+    ] = None,
 ) -> None:
     """Print an experiment's answer, its table, and where the report and the figures are."""
     from ired.base.lazy import defer
@@ -291,20 +312,64 @@ def summary(
     from ired.cluster.doctor import read_study
     from ired.record.schema import TABLES
     from ired.record.whole import read_whole
-    from ired.report.terminal import configured, show, show_worth
+    from ired.report.terminal import configured, first_experiment, made_folder, paper_table, show, show_worth
 
-    named, first = configured(scale)
-    chosen, results = experiment or first, Path("results") / named
+    written = configured()
+    named = scale or str(written["scale"])
+    chosen = experiment or first_experiment(written, named)
     if chosen == "worth":
-        show_worth(results / "tables" / chosen)
+        show_worth(Path("results") / named / "tables" / chosen)
         return
-    expected = None
-    if results.parent.name == "results":  # shipped tables are of the configuration that they were made with
-        study = read_study()
-        study.check_name("experiment", chosen, study.study.experiments)
-        expected = study.marks(results.name, chosen)
+    results = made_folder(Path("results"), named, chosen, written)
+    # Shipped tables are of the configuration that they were made with.
+    expected = None if named.startswith("shipped/") else read_study().marks(named, chosen)
     read_whole(TABLES, results / "tables" / chosen, expected)
-    show(results, chosen)
+    if form is None:
+        show(results, chosen)
+    else:
+        print(paper_table(results / "tables" / chosen, form), end="")
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A scale, `shipped/SCALE`, or another clone's results/SCALE.")],
+    second: Annotated[str, typer.Argument(help="Another one.")],
+    experiment: Annotated[str, typer.Option(help="Which experiment.")] = "strategies",
+) -> None:
+    """Two scales, networks or clones beside each other, with a test of every difference."""
+    from ired.report.compare import compared
+
+    a, b = (Path(name) if Path(name).is_dir() else Path("results") / name for name in (first, second))
+    print("\n".join(compared(a, b, experiment)))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    tensorboard: Annotated[Path, typer.Option(help="The folder for TensorBoard's event files.")],
+) -> None:
+    """A run's curves for other programs; needs the extra `tensorboard`."""
+    from ired.record.event_files import export_tensorboard
+
+    print(f"{tensorboard}: {export_tensorboard(run, tensorboard)} scalars")
+
+
+@app.command(name="config")
+def show_config(
+    variant: Annotated[str, typer.Option(help="A variant of config.yaml, or a level of a sweep.")],
+    seed: Annotated[int, typer.Option(min=0, help="The seed.")] = 0,
+    scale: Annotated[
+        str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
+    ] = None,
+) -> None:
+    """Print a run's resolved configuration as JSON: what `train --config` takes."""
+    from ired.base.lazy import defer
+
+    defer("torch")  # settings alone are wanted
+    from ired.cluster.doctor import read_study
+
+    study = read_study()
+    print(study.run_config(scale or study.study.scale, variant, seed).model_dump_json(indent=2))
 
 
 @app.command()
@@ -368,20 +433,45 @@ def status(
     scale: Annotated[
         str | None, typer.Option(help="A scale of config.yaml; by default the one it names.")
     ] = None,
-    profile: Annotated[str, typer.Option(help="The profile of the commands it prints.")] = "profiles/slurm",
+    experiment: Annotated[
+        list[str] | None, typer.Option(help="Runs of this experiment; by default of those the scale lists.")
+    ] = None,
+    all_runs: Annotated[
+        bool, typer.Option("--all", help="Runs of every experiment, and others at hand.")
+    ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            help="The profile of the commands it prints; by default that of a cluster where one is."
+        ),
+    ] = None,
     seeds_per_job: Annotated[
         int | None, typer.Option(min=1, help="As given to Snakemake; by default that of config.yaml.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
+    live: Annotated[
+        bool, typer.Option("--watch", help="The live view, until all is done or Ctrl-C.")
+    ] = False,
 ) -> None:
     """Every run: done, running, pending, failed and why, or lost; and the command that reruns it."""
     from ired.cluster import status as runs
     from ired.cluster.doctor import read_study
+    from ired.watch.status import chosen_runs, watch
 
     study = read_study(seeds_per_job=seeds_per_job)
+    cluster = shutil.which("squeue") is not None
+    profile = profile or ("profiles/slurm" if cluster else "profiles/local")
     layout = runs.Layout(Path("results"), study, scale or study.study.scale, profile, seeds_per_job)
-    found = list(runs.statuses(layout))
-    if shutil.which("squeue") and runs.queue("") is None:
+    wanted = chosen_runs(layout, experiment or [], all_runs)
+
+    def look() -> list[runs.RunStatus]:
+        return runs.statuses(layout, wanted)
+
+    if live:
+        watch(look, layout)
+        return
+    found = look()
+    if cluster and runs.queue("") is None:
         print("no answer from squeue: what is pending or running there is not known", file=sys.stderr)
     print(json.dumps(runs.as_json(found), indent=2) if as_json else "\n".join(runs.as_lines(found)))
 

@@ -26,7 +26,10 @@ from ired.study.schema import Experiment, Scale, Study
 from ired.job.build import build_engine
 from ired.base.errors import UserError
 
+from ired.study.plugins import load_plugins
+
 settings = json.loads(sys.argv[1])
+load_plugins(sys.argv[2:])
 engine = build_engine(RunConfig.from_json(json.dumps(settings)), (0,))
 proposals, propose = [], engine.strategy.propose
 
@@ -95,20 +98,16 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def test_the_example_strategy_is_one_file_and_one_registry_line(repository: Path, tmp_path: Path) -> None:
-    """Added to a copy of the package as the page says, it trains, its negatives are used, and they are what
+def test_the_example_strategy_is_one_file_and_touches_none(repository: Path, tmp_path: Path) -> None:
+    """Put beside the configuration as the page says, it trains, its negatives are used, and they are what
     it says: eigenvalues 1 / (lambda + r) with 0 < r < 0.5."""
     page = repository / "docs/adding_a_strategy.md"
-    file, import_line, registry_line = blocks(page, "python")
-    (variant,) = yaml.safe_load(blocks(page, "yaml")[0]).values()
-    package = tmp_path / "ired"
-    shutil.copytree(repository / "src/ired", package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "negatives/ridge.py").write_text(file)
-    registry = package / "negatives/__init__.py"
-    text, before = registry.read_text(), "from ired.negatives.semi_hard import"
-    opening = "STRATEGIES: dict[str, type[Strategy]] = {\n"
-    assert text.count(before) == text.count(opening) == 1
-    registry.write_text(text.replace(before, import_line + before).replace(opening, opening + registry_line))
+    (file,) = blocks(page, "python")
+    listed, variants = (yaml.safe_load(text) for text in blocks(page, "yaml"))
+    (variant,) = variants.values()
+    assert listed == {"plugins": ["my_study.negatives"]}
+    (tmp_path / "my_study").mkdir()
+    (tmp_path / "my_study/negatives.py").write_text(file)
     settings = {
         "protocol": 1,
         "seed": 0,
@@ -118,8 +117,9 @@ def test_the_example_strategy_is_one_file_and_one_registry_line(repository: Path
         **variant,
     }
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(settings)],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        [sys.executable, "-c", SCRIPT, json.dumps(settings), *listed["plugins"]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(repository / "src")},
         capture_output=True,
         text=True,
         check=False,

@@ -159,3 +159,16 @@ def test_the_trained_energy_answers_as_written(
     exec(snippet.replace('"results/', f'"{root}/results/'), {})
     shown = re.search(r"# ([\d.]+);", snippet)
     assert shown and agrees(shown[1], float(capsys.readouterr().out))
+
+
+def test_the_one_line_answer_is_what_the_tables_say() -> None:
+    """Nobody can tell, as long as the primary contrast is undecided."""
+    page = (Path(__file__).parents[2] / "README.md").read_text()
+    folder = Path(__file__).parents[2] / "results/shipped/laptop/tables/strategies"
+    contrasts = TABLES["contrasts"].read(folder / "contrasts.csv")
+    first = contrasts[contrasts["primary"]].set_index("metric").loc["mse_id"]
+    share = first["minimum_detectable_effect"] / first["baseline_mean"]
+    assert first["verdict"] == "undecided" and first["n_pairs"] == 5 and 0.30 < share < 0.37
+    assert "no, not so far that anyone could tell; five seeds leave a difference of a third open" in page
+    glossary = page[page.index("| word | meaning |") : page.index("</details>")]
+    assert len([line for line in glossary.splitlines() if line.startswith("| ")]) == 11

@@ -16,6 +16,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("study",),
     ("job",),
     ("diagnostics", "cluster", "trained", "method"),
+    ("watch",),
     ("cli", "__init__"),
     ("__main__",),
 )

@@ -26,6 +26,8 @@ rule aggregate:
         experiment=lambda w: json.dumps(STUDY.specification(w.scale, w.experiment)),
         runs="results/{scale}/runs",
         tables=subpath(output.runs, parent=True),
+    message:
+        "tables of {wildcards.experiment} ({wildcards.scale}), log: {log}"
     shell:
         "exec {PY} -m ired aggregate"
         " --experiment {params.experiment:q}"

@@ -15,6 +15,8 @@ rule dataset:
     params:
         config=ensemble_json,
         data=subpath(output.fit, parent=True),
+    message:
+        "held-out sets ({wildcards.scale}), log: {log}"
     shell:
         "exec {PY} -m ired dataset" " --config {params.config:q}" " --out {params.data:q}" " > {log:q} 2>&1"
 
@@ -35,6 +37,8 @@ rule reference:
     params:
         config=ensemble_json,
         data=subpath(input.fit, parent=True),
+    message:
+        "reference predictors ({wildcards.scale}), log: {log}"
     shell:
         "exec {PY} -m ired reference"
         " --config {params.config:q}"

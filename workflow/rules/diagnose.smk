@@ -20,6 +20,8 @@ rule diagnose:
         run_dir=subpath(input.metrics, parent=True),
         data=subpath(input.sets, parent=True),
         matrices=lambda wildcards: STUDY.scale(wildcards.scale).diagnostic_matrices,
+    message:
+        "diagnose {wildcards.variant} seed {wildcards.seed}, log: {log}"
     shell:
         "exec {PY} -m ired diagnose"
         " --run-dir {params.run_dir:q}"

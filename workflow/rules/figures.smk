@@ -42,6 +42,8 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
             expected=lambda w, experiment=experiment: (
                 "" if w.where.startswith("shipped/") else json.dumps(STUDY.marks(w.where, experiment))
             ),
+        message:
+            f"figures of {experiment} ({{wildcards.where}}), log: {{log}}"
         shell:
             "exec {PY} -m ired figure {params.figures}"
             " --tables {params.tables:q}"
@@ -76,6 +78,8 @@ rule report_page:
         expected=lambda w: json.dumps({e: STUDY.marks(w.scale, e) for e in STUDY.scale(w.scale).experiments}),
         tables="results/{scale}/tables",
         figures="results/{scale}/figures",
+    message:
+        "report ({wildcards.scale}), log: {log}"
     shell:
         "exec {PY} -m ired report"
         " --scale {wildcards.scale}"

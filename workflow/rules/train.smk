@@ -60,6 +60,8 @@ rule:
         data=subpath(input.sets, parent=True),
         run_dir=subpath(output.metrics, parent=True),
         state="results/.state/{scale}/{variant}",
+    message:
+        ("publish" if PACKED else "train") + " {wildcards.variant} seed {wildcards.seed}, log: {log}"
     shell:
         "exec {PY} -m ired train"
         " --config {params.config:q}"
@@ -96,6 +98,8 @@ if PACKED:
             configs=pack_json,
             data=subpath(input.sets, parent=True),
             state="results/.state/{scale}/{variant}",
+        message:
+            "train {wildcards.variant} seeds {wildcards.first} to {wildcards.last}, log: {log}"
         shell:
             "exec {PY} -m ired train"
             " {params.configs}"

@@ -39,6 +39,8 @@ checkpoint tune:
     params:
         cells=lambda w: json.dumps(STUDY.worth_specification(w.scale, trial=True)),
         runs="results/{scale}/runs",
+    message:
+        "choose learning rates ({wildcards.scale}), log: {log}"
     shell:
         "exec {PY} -m ired tune --cells {params.cells:q} --runs {params.runs:q} --out {output:q} > {log:q} 2>&1"
 
@@ -61,6 +63,8 @@ rule worth_tables:
         cells=judged_cells,
         runs="results/{scale}/runs",
         tables=WORTH_TABLES,
+    message:
+        "tables of worth ({wildcards.scale}), log: {log}"
     shell:
         "exec {PY} -m ired worth"
         " --cells {params.cells:q}"
@@ -95,6 +99,8 @@ rule draw_worth:
         figures=" ".join(WORTH_FIGURES),
         tables="results/{where}/tables/worth",
         out="results/{where}/figures/worth",
+    message:
+        "figures of worth ({wildcards.where}), log: {log}"
     shell:
         "exec {PY} -m ired figure {params.figures}"
         " --tables {params.tables:q}"

@@ -5,10 +5,17 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from ired.base.errors import UserError
 
@@ -36,6 +43,22 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     """` Did you mean 'x'?`, or nothing where no valid name is near."""
     matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def also_plugged(registry: Mapping[str, Any], tag: str) -> WrapValidator:
+    """For a union of settings told apart by `tag`: what a plugin has added to `registry` since is valid too.
+
+    registry: name -> class with `Settings`, in which plugins enter theirs.
+    """
+    built_in = frozenset(registry)
+
+    def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        name = value.get(tag) if isinstance(value, Mapping) else getattr(value, tag, None)
+        if not isinstance(name, str) or name in built_in or name not in registry:
+            return handler(value)
+        return registry[name].Settings.model_validate(value)
+
+    return WrapValidator(validate)
 
 
 def validated(model: type[Model], values: Any, origin: str) -> Model:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,12 +93,13 @@ class Layout:
         return f"snakemake --profile {self.profile} {self.metrics(variant, seed)}{packed}"
 
 
-def statuses(layout: Layout) -> list[RunStatus]:
-    """Every run of a scale's experiments, those in trouble first."""
+def statuses(layout: Layout, wanted: Iterable[tuple[str, int]] | None = None) -> list[RunStatus]:
+    """Every run of a scale's experiments, or the `wanted` (variant, seed), those in trouble first."""
     study = layout.study
     jobs = {job.comment: job for job in queue("") or []}  # the newest of equal comments comes last
+    listed = study.scale(layout.scale).experiments
     runs = dict.fromkeys(
-        run for name in study.scale(layout.scale).experiments for run in study.runs(layout.scale, name)
+        wanted if wanted is not None else (run for name in listed for run in study.runs(layout.scale, name))
     )
     found = [
         _status(study.run_config(layout.scale, variant, seed), variant, layout, jobs)

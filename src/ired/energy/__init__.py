@@ -16,8 +16,9 @@ from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import torch
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
+from ired.base.settings import also_plugged
 from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
 from ired.energy.equivariant import FastEquivariantEnergy
 from ired.energy.mlp import MlpEnergy
@@ -100,7 +101,9 @@ if TYPE_CHECKING:
 else:
     # The settings of any network, told apart by their `kind` key; built from the registry, so a checker cannot follow.
     _UNION = reduce(or_, (network.Settings for network in NETWORKS.values()))
-    AnyNetworkSettings = Annotated[_UNION, Field(discriminator="kind")]
+    AnyNetworkSettings = Annotated[
+        _UNION, Field(discriminator="kind"), also_plugged(NETWORKS, "kind"), SerializeAsAny()
+    ]
 
 
 def build_network(settings: NetworkSettings, task: Task, levels: int) -> EnergyNetwork:

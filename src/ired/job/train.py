@@ -97,7 +97,7 @@ def _trainer(
         read_split(execution.data / f"test_{split}.npz", task, config.held_out)
     engine = build_engine(config, [c.seed for c in configs], execution.device)
     label = f"{config.negatives.strategy} seed {','.join(str(seed) for seed in engine.seeds)}"
-    progress = Progress(label, config.training.steps)
+    progress = Progress(label, config.training.steps, folder, engine.seeds)
     identity = f"{folder.name} on {engine.device.type}"
     minutes, steps = execution.checkpoint_minutes, execution.checkpoint_steps
     plan = CheckpointPlan(folder / "checkpoints", identity, minutes, steps, at_once=True)

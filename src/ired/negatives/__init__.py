@@ -1,4 +1,4 @@
-"""Negative strategies by name. A new one is a file beside these and a line in STRATEGIES.
+"""Negative strategies by name. A new one is a file beside these and a line in STRATEGIES, or a plugin.
 
 Must not import training, the study, or anything that reads tables.
 """
@@ -9,8 +9,9 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, SerializeAsAny, TypeAdapter
 
+from ired.base.settings import also_plugged
 from ired.diffusion.descent import Descender
 from ired.negatives.adversarial import AdversarialNegatives
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
@@ -37,7 +38,9 @@ else:
     # The settings of any strategy, told apart by their `strategy` key; built from the registry, so a checker
     # cannot follow.
     _UNION = reduce(or_, (strategy.Settings for strategy in STRATEGIES.values()))
-    NegativeSettings = Annotated[_UNION, Field(discriminator="strategy")]
+    NegativeSettings = Annotated[
+        _UNION, Field(discriminator="strategy"), also_plugged(STRATEGIES, "strategy"), SerializeAsAny()
+    ]
 
 
 def parse_settings(values: Any) -> StrategySettings:

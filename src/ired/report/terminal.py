@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -14,6 +15,7 @@ from ired.base.settings import nearest
 from ired.base.yaml_file import read_yaml
 from ired.record.metrics import TEST_METRICS
 from ired.record.schema import TABLES, WORTH
+from ired.report.paper import FORMATS, note, rows_of
 from ired.sentences import headline, worth_headline
 from ired.sentences.worth import worth
 
@@ -52,24 +54,82 @@ def result_table(summary: pd.DataFrame, reference: pd.DataFrame) -> Table:
     return table
 
 
-def configured(scale: str | None, path: Path = Path("config.yaml")) -> tuple[str, str]:
-    """A scale, or the one that config.yaml names, and its first experiment. Nothing else of the file is looked at,
-    which takes a tenth of the time.
+def configured(path: Path = Path("config.yaml")) -> dict[str, Any]:
+    """config.yaml as it stands: only its names are wanted, and checking all of it takes ten times as long.
 
     Raises:
         UserError: the file is missing, names no scale, or does not have this one.
     """
     try:
-        settings = read_yaml(path)
-        scale = scale or str(settings["scale"])
-        scales = settings["scales"]
+        found = read_yaml(path)
+        return {"scales": {}, "experiments": {}} | found | {"scale": str(found["scale"])}
     except (KeyError, TypeError):
         raise UserError(f"{path} names no `scale`") from None
-    # A shipped scale is named with its folder.
+
+
+def first_experiment(study: dict[str, Any], scale: str) -> str:
+    """The experiment that a scale's report leads with."""
     name = scale.removeprefix("shipped/")
-    if name not in scales:
-        raise UserError(f"{path} has no scale {name!r}; it has {', '.join(scales)}.{nearest(name, scales)}")
-    return scale, str(scales[name]["experiments"][0])
+    size = study["scales"].get(name)
+    if size is None:
+        raise UserError(
+            f"unknown scale {name!r}; valid: {', '.join(study['scales'])}.{nearest(name, study['scales'])}"
+        )
+    return str(size["experiments"][0])
+
+
+def made_folder(results: Path, scale: str, experiment: str, study: dict[str, Any]) -> Path:
+    """Where a scale's results lie, those of this checkout or shipped ones (`shipped/laptop`).
+
+    Raises:
+        UserError: nothing has that name, with the nearest one; or the experiment has no tables there yet, with what
+            makes them.
+    """
+    known = [*study["scales"], *(f"shipped/{path.name}" for path in sorted(results.glob("shipped/*")))]
+    if scale not in known:
+        raise UserError(f"unknown scale {scale!r}; valid: {', '.join(known)}.{nearest(scale, known)}")
+    made = [path.parent.name for path in sorted((results / scale).glob("tables/*/summary.csv"))]
+    names = list(dict.fromkeys([*study["experiments"], *made]))
+    if experiment not in names:
+        raise UserError(
+            f"unknown experiment {experiment!r}; valid: {', '.join(names)}.{nearest(experiment, names)}"
+        )
+    if experiment in made:
+        return results / scale
+    shipped = results / "shipped" / scale / "tables" / experiment
+    else_where = f"; shipped ones: --scale shipped/{scale}" if shipped.is_dir() else ""
+    raise UserError(
+        f"{experiment} has no tables at scale {scale} yet; make them: snakemake --profile profiles/local"
+        f" {experiment} --config scale={scale}{else_where}"
+    )
+
+
+def read_tables(
+    scale: str, experiment: str = "strategies", results: str | Path = "results"
+) -> dict[str, pd.DataFrame]:
+    """Every table of an experiment by name (docs/tables.md): `ired.read_tables("shipped/laptop")["summary"]`.
+
+    Args:
+        scale: a scale, or `shipped/` and a scale. results: the folder of all results.
+
+    Raises:
+        UserError: a table is missing, cut off, or of another version.
+    """
+    folder = Path(results) / scale / "tables" / experiment
+    return {name: table.read(folder / f"{name}.csv") for name, table in TABLES.items()}
+
+
+def paper_table(tables: Path, form: str) -> str:
+    """An experiment's summary for a paper: `form` latex, markdown or csv.
+
+    Raises:
+        UserError: the form is none of these, or a table is missing.
+    """
+    if form not in FORMATS:
+        raise UserError(f"unknown format {form!r}; valid: {', '.join(FORMATS)}.{nearest(form, FORMATS)}")
+    names = ("summary", "contrasts", "reference")
+    summary, contrasts, reference = (TABLES[n].read(tables / f"{n}.csv") for n in names)
+    return FORMATS[form](*rows_of(summary, contrasts, reference), note(summary, contrasts))
 
 
 def show(results: Path, experiment: str) -> None:

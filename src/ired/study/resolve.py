@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from yaml import safe_load
 
 from ired.base.errors import UserError
 from ired.base.settings import explain, nearest, validated, written
 from ired.record.whole import mark
 from ired.study.checks import check_comparisons, check_names, check_references, check_variants, check_worth
+from ired.study.plugins import installed, load_plugins, plugged_parts
 from ired.study.run_config import RunConfig, merged, stranger_to_task, with_value
 from ired.study.schema import Experiment, Scale, Settings, Study, Sweep, Worth
 from ired.study.worth import Cell, Choice, Choices, chosen, judged, read_choices, trials
@@ -45,6 +47,7 @@ class ResolvedStudy:
         results: Path = Path("results"),
     ) -> None:
         self.study: Study = validated(Study, values, origin)
+        load_plugins([*self.study.plugins, *installed()])
         self.origin, self.results = origin, results
         for kind in ("scale", "variant", "experiment"):
             check_names(kind, getattr(self.study, f"{kind}s"), origin)
@@ -85,6 +88,16 @@ class ResolvedStudy:
             sections = self._sections(scale, variant)
             self._templates[key] = self._validated(sections, f"variant '{variant}' at scale '{scale}'")
         return self._templates[key].model_copy(update={"seed": seed})
+
+    def _settings(self, layers: Settings) -> Settings:
+        """A run's settings with what is overridden, the protocol, and the plugins that they need."""
+        for dotted, value in self.study.override.items():
+            # Snakemake's command line gives words where a number is meant.
+            layers = with_value(layers, dotted, safe_load(value) if isinstance(value, str) else value)
+        plugins = plugged_parts(layers)
+        return merged(
+            layers, {"protocol": self.study.protocol, "seed": 0}, {"plugins": plugins} if plugins else {}
+        )
 
     def worth(self, scale: str) -> Worth:
         """A scale's study of what a negative is worth.
@@ -190,7 +203,7 @@ class ResolvedStudy:
         Raises:
             UserError: one line that names the section in which the person wrote what is wrong.
         """
-        settings = merged(*sections.values(), {"protocol": self.study.protocol, "seed": 0})
+        settings = self._settings(merged(*sections.values()))
         try:
             return RunConfig.model_validate(settings)
         except ValidationError as error:

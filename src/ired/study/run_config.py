@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ired.base.errors import UserError
 from ired.base.hashing import canonical, digest
@@ -14,6 +14,7 @@ from ired.diffusion.descent import Inference, ReleaseCompat
 from ired.diffusion.schedule import ScheduleSettings
 from ired.energy import NETWORKS, AnyNetworkSettings
 from ired.negatives import STRATEGIES, NegativeSettings
+from ired.study.plugins import require
 from ired.tasks import ProblemSettings
 from ired.tasks.held_out import HeldOut
 from ired.training.objective import Contrast
@@ -28,8 +29,12 @@ class Ensemble(Strict):
 
 
 class RunConfig(Ensemble):
-    """Everything that decides one run's numbers. Two runs with equal fingerprints are the same run."""
+    """Everything that decides one run's numbers. Two runs with equal fingerprints are the same run.
 
+    plugins: module -> hash of its source, of those whose parts the run uses; written by the study, not by hand.
+    """
+
+    plugins: dict[str, str] = {}
     protocol: Count
     seed: Seed
     schedule: ScheduleSettings = ScheduleSettings()
@@ -41,6 +46,21 @@ class RunConfig(Ensemble):
     early_stopping: EarlyStopping | None = None
     inference: Inference = Inference()
     release_compat: ReleaseCompat = ReleaseCompat()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plugins_first(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("plugins"), dict):
+            require(values["plugins"])
+        return values
+
+    @model_serializer(mode="wrap")
+    def _without_plugins_as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A run without plugins has the identity that it had before there were any."""
+        values = handler(self)
+        if not values.get("plugins"):
+            values.pop("plugins", None)
+        return values
 
     @model_validator(mode="after")
     def _contrast_needs_negatives(self) -> RunConfig:

@@ -98,8 +98,12 @@ class Comparison(Strict):
 
 
 class Study(Strict):
-    """config.yaml. `worth_scale`: the scale of the target `worth` where `scale` has no study of worth."""
+    """config.yaml. `worth_scale`: the scale of the target `worth` where `scale` has no study of worth. `plugins`:
+    modules with strategies, networks or tasks of one's own. `override`: dotted keys of a run, on top of everything,
+    for a trial from the command line (`--config override="{training.steps: 60}"`)."""
 
+    plugins: list[str] = []
+    override: Settings = {}
     scale: str
     worth_scale: str | None = None
     protocol: Count

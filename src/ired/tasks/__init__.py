@@ -10,8 +10,9 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
+from ired.base.settings import also_plugged
 from ired.tasks.addition import Addition
 from ired.tasks.base import Predictor, ProblemSet, Task, TaskSettings
 from ired.tasks.completion import Completion
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 else:
     # The settings of any task, told apart by their `task` key; built from the registry, so a checker cannot follow.
     ProblemSettings = Annotated[
-        reduce(or_, (task.Settings for task in TASKS.values())), Field(discriminator="task")
+        reduce(or_, (task.Settings for task in TASKS.values())),
+        Field(discriminator="task"),
+        also_plugged(TASKS, "task"),
+        SerializeAsAny(),
     ]
 
 

@@ -113,14 +113,12 @@ class Trainer:
             self._record(self._validate() if validate else [None] * len(self.records))
         if self.progress.due():
             loss = self.engine.loss_sums[0].mean().item() / max(self.engine.loss_count, 1)
-            shown = f"loss {loss:.4f}" if self.engine.loss_count else self._last_loss()
-            self.progress.update(step, shown)
+            self.progress.update(step, _finite(loss) if self.engine.loss_count else self._last_loss())
 
-    def _last_loss(self) -> str:
+    def _last_loss(self) -> float | int | None:
         """The last noted loss of the first seed; nothing for one that diverged before it had any."""
         history = self.records[0].history
-        loss = history[-1]["loss_denoise"] if history else None
-        return f"loss {loss:.4f}" if loss is not None else ""
+        return history[-1]["loss_denoise"] if history else None
 
     def _validate(self) -> list[float | None]:
         """Validation MSE of the averaged weights, per seed; None where it is not a number."""
@@ -133,6 +131,8 @@ class Trainer:
         waits for the device."""
         step, patience = self.engine.step, self.early_stopping
         denoise, contrast = self.engine.take_losses()
+        if validation[0] is not None:
+            self.progress.validation = validation[0]
         diverged = self.engine.diverged_at.tolist()
         for index, record in enumerate(self.records):
             if not record.active:
