@@ -34,6 +34,8 @@ rule published_table:
             for (name, (task, _, _)), reference, networks in zip(PROBLEMS.items(), REFERENCES, NETWORKS)
         ],
         out=subpath(output.csv, parent=True),
+    message:
+        "the published table, log: {log}"
     shell:
         "exec {PY} -m ired published-table"
         " {params.problems:q}"
