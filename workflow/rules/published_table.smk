@@ -5,7 +5,7 @@
 PROBLEMS = {
     "inversion": ("inversion", "laptop", "strategies"),
     "completion": ("completion", "completion", "recipes"),
-    "completion that can be solved": ("completion", "completion_solvable", None),
+    "solvable completion": ("completion", "completion_solvable", None),
     "addition": ("addition", "addition", None),
 }
 REFERENCES = [f"results/{scale}/tables/reference.csv" for _, scale, _ in PROBLEMS.values()]

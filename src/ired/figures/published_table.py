@@ -13,7 +13,7 @@ from ired.figures.toolkit.rows import draw_interval, row_names
 from ired.figures.toolkit.style import DOUBLE, INK, QUIET, Sheet, note, sheet, strategy_colour
 from ired.record.metrics import SPLITS
 
-FLOOR = 1e-9  # a sum in float32 is wrong by less; on a log axis its line is an arrow
+FLOOR = 1e-9  # a sum in float32 is wrong by less, and its line becomes an arrow
 
 
 def draw(published_table: pd.DataFrame) -> Sheet:
@@ -57,7 +57,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, names: list[tuple[str, str]]) -> None:
         seen += [v for v in (low, value, high) if np.isfinite(v) and v > 0]
     predictors = rows[rows["kind"] == "reference"]
     rungs = [
-        Rung(name, max(float(mse), FLOOR), bool(line))
+        Rung(name, float(mse), bool(line))
         for name, mse, line in predictors[["name", "mse", "line"]].itertuples(index=False)
     ]
     seen += [rung.value for rung in rungs if rung.value > FLOOR]
