@@ -367,12 +367,27 @@ ERROR_SIZES = Table(
     ),
 )  # fmt: skip
 
+BEYOND = Table(
+    "beyond",
+    """One row per run and ensemble: the reported weights where they were not trained. Other sizes only where the
+    network's weights do not depend on n; the inference, its clip included, is the run's own.""",
+    (
+        *words("kind: what differs from the run's own: size, diagonal, steps"),
+        *integers("n"), *numbers("diagonal: c of A = gram_scale R R^T + c I"),
+        *integers("steps: of descent at each noise level", "matrices"),
+        *numbers(
+            "mse", "mse_se", "line_mse: of the predictor to beat, fitted on that very ensemble",
+            "madds: counted multiply-adds of one answer", "exact_madds: of an inverse by Cholesky, n^3",
+        ),
+    ),
+)  # fmt: skip
+
 # By name, in the order in which `diagnose` writes them.
 DIAGNOSTICS: dict[str, Table] = {
     table.name: table
     for table in (
         CONDITIONING, GIVEAWAYS, ENERGY_PROFILE, ENERGY_SHAPE, GRADIENT_CONFLICT, ERROR_DIRECTIONS, ERROR_SIZES,
-        INFERENCE_LEVELS,
+        INFERENCE_LEVELS, BEYOND,
     )
 }  # fmt: skip
 # Every table of an experiment's folder, by name.
