@@ -67,21 +67,27 @@ def reference(
     config: Config,
     data: Annotated[Path, typer.Option(help="Folder of the held-out sets.")],
     out: Annotated[Path, typer.Option(help="reference.csv to write.")],
+    errors: Annotated[
+        Path, typer.Option(help="reference_errors.npz to write: their errors problem by problem.")
+    ],
 ) -> None:
     """Fit the closed-form predictors and test them: the reference lines of every plot."""
+    from ired.base.hashing import fingerprint
     from ired.base.settings import parsed
+    from ired.record.errors import write_errors
     from ired.record.schema import REFERENCE
     from ired.study.run_config import Ensemble
     from ired.tasks import build_task
     from ired.tasks.held_out import read_split
-    from ired.tasks.reference import reference_table
+    from ired.tasks.reference import measure, reference_errors, reference_table
 
     ensemble = parsed(Ensemble, config, "--config")
     task = build_task(ensemble.problem)
     names = ("fit", *(f"test_{split}" for split in task.splits))
     fit, *tests = (read_split(data / f"{name}.npz", task, ensemble.held_out) for name in names)
-    table = reference_table(task, fit, dict(zip(task.splits, tests, strict=True)))
-    REFERENCE.write(table, out)
+    measured = measure(task, fit, dict(zip(task.splits, tests, strict=True)))
+    write_errors(errors, reference_errors(measured), fingerprint(ensemble.model_dump(mode="json")))
+    REFERENCE.write(reference_table(task, measured), out)
 
 
 @app.command()

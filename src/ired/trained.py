@@ -18,6 +18,7 @@ from ired.diffusion.descent import Descender, infer
 from ired.diffusion.schedule import noise_schedule
 from ired.energy import EnergyNetwork, build_network
 from ired.job.finished import open_run, read_weights
+from ired.record.errors import Errors, read_errors
 from ired.record.schema import HISTORY
 from ired.tasks import Task, build_task
 
@@ -48,6 +49,16 @@ class TrainedRun:
     def history(self) -> pd.DataFrame:
         """The learning curve: step, loss_denoise, loss_contrast, mse_validation (docs/tables.md)."""
         return HISTORY.read(self.folder / "history.csv")
+
+    @cached_property
+    def errors(self) -> Errors:
+        """The squared error per element of every test problem, test set -> (N,) float32; problem i of a test set is
+        the same one in every run and for every reference predictor of the scale.
+
+        Raises:
+            FileFault: the run has no errors.npz (runs of earlier versions have none), or it is another run's.
+        """
+        return read_errors(self.folder / "errors.npz", self.config.fingerprint())
 
     def solve(self, condition: Any) -> Array:
         """Answers by annealed inference (IRED, Algorithm 2), from the noise of the run's seed.

@@ -18,7 +18,14 @@ import yaml
 from rig import wait_for
 
 COPIED = ("Snakefile", "workflow", "profiles", "src")
-NUMBERS = ("metrics.json", "history.csv", "model.safetensors", "snapshots.safetensors", "config.json")
+NUMBERS = (
+    "metrics.json",
+    "history.csv",
+    "model.safetensors",
+    "snapshots.safetensors",
+    "errors.npz",
+    "config.json",
+)
 # One thread a job as in the reference, whose numbers depend on it. A limit of so many jobs a minute keeps
 # Snakemake for a minute after its last job.
 FAST = (

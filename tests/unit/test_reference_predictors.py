@@ -16,14 +16,16 @@ from ired.tasks.inversion import (
     newton_schulz_start,
     spectral_error,
 )
-from ired.tasks.reference import reference_table
+from ired.tasks.reference import measure, reference_table
 
 
 def ladder(n: int, count: int) -> dict[tuple[str, str], float]:
     settings = HeldOut(fit_matrices=count, test_matrices=count)
     task = inversion(n=n)
     sets = {split: draw_split(split, task, settings) for split in ("fit", "test_id", "test_ood")}
-    table = reference_table(task, sets["fit"], {"id": sets["test_id"], "ood": sets["test_ood"]})
+    table = reference_table(
+        task, measure(task, sets["fit"], {"id": sets["test_id"], "ood": sets["test_ood"]})
+    )
     assert len(table) == 2 * 13
     return {(row.predictor, row.split): row.mse for row in table.itertuples()}
 

@@ -17,7 +17,7 @@ from ired.energy.mlp import MlpNetwork
 from ired.negatives import STRATEGIES, build_strategy, parse_settings
 from ired.tasks import Predictor, ProblemSet, Task, TaskSettings
 from ired.tasks.held_out import HeldOut, draw_split
-from ired.tasks.reference import reference_table
+from ired.tasks.reference import measure, reference_table
 from ired.training.engine import Engine
 from ired.training.objective import Contrast, NegativeFilter
 from ired.training.parts import Parts
@@ -78,7 +78,7 @@ def test_it_is_learnt_and_answered() -> None:
         trained.advance()
     test = draw_split("test_id", trained.task, HeldOut(test_matrices=200))
     found = trained.solver.evaluate(trained.weights(trained.average), test)
-    zero = reference_table(trained.task, test, {"id": test})["mse"].item()
+    zero = reference_table(trained.task, measure(trained.task, test, {"id": test}))["mse"].item()
     assert zero == pytest.approx(np.square(test.solution.numpy()).mean(), rel=1e-6)
     assert found.squared_error.shape == (2, 200) and (found.mse() < zero / 3).all(), (found.mse(), zero)
     assert found.residual.shape == (2, 200)

@@ -8,7 +8,14 @@ from ired.job.train import Execution, train_and_publish
 from ired.study.run_config import RunConfig
 from ired.training.stopping import Stopper
 
-NUMBERS = ("metrics.json", "history.csv", "model.safetensors", "snapshots.safetensors", "config.json")
+NUMBERS = (
+    "metrics.json",
+    "history.csv",
+    "model.safetensors",
+    "snapshots.safetensors",
+    "errors.npz",
+    "config.json",
+)
 
 
 def run(

@@ -28,7 +28,8 @@ rule reference:
         test_id=f"{DATA}/test_id.npz",
         test_ood=f"{DATA}/test_ood.npz",
     output:
-        "results/{scale}/tables/reference.csv",
+        table="results/{scale}/tables/reference.csv",
+        errors=f"{DATA}/reference_errors.npz",
     log:
         "results/{scale}/logs/reference.log",
     resources:
@@ -43,5 +44,6 @@ rule reference:
         "exec {PY} -m ired reference"
         " --config {params.config:q}"
         " --data {params.data:q}"
-        " --out {output:q}"
+        " --out {output.table:q}"
+        " --errors {output.errors:q}"
         " > {log:q} 2>&1"

@@ -44,6 +44,7 @@ rule:
         history=f"{RUN}/history.csv",
         model=f"{RUN}/model.safetensors",
         snapshots=f"{RUN}/snapshots.safetensors",
+        errors=f"{RUN}/errors.npz",
         provenance=f"{RUN}/provenance.json",
         metrics=f"{RUN}/metrics.json",
     log:

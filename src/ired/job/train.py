@@ -24,6 +24,7 @@ from ired.base.hashing import digest
 from ired.job.attempt import Job, JobCallbacks, attempt, sweep
 from ired.job.build import build_engine
 from ired.job.events import Events, attempts
+from ired.record.errors import write_errors
 from ired.record.provenance import snapshot
 from ired.record.publish import is_finished, publish, state_folder
 from ired.record.schema import HISTORY
@@ -131,6 +132,10 @@ def write_results(
         tensors = {"model.safetensors": save(weights), "snapshots.safetensors": save(snapshots)}
         for name, content in tensors.items():
             write_bytes(folder / name, content)
+        # A diverged run has no answers, as its metrics have no test.
+        answered = slice(0 if record.diverged_at is not None else None)
+        errors = {split: result.squared_error[index, answered] for split, result in tests.items()}
+        write_errors(folder / "errors.npz", errors, config.fingerprint())
         write_json(folder / "provenance.json", _provenance(trainer, execution) | {"attempts": tries})
         checksums = {name: hashlib.sha256(content).hexdigest() for name, content in tensors.items()}
         metrics = _metrics(config, trainer, index, tests) | {"sha256": checksums}

@@ -22,6 +22,7 @@ RESULT_FILES = (
     "history.csv",
     "model.safetensors",
     "snapshots.safetensors",
+    "errors.npz",
     "provenance.json",
     "metrics.json",
 )
