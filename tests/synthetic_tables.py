@@ -38,6 +38,7 @@ def make_tables(design: Design | None = None) -> Tables:
         "reference": make_reference(),
         "runs": runs,
         "summary": make_summary(runs),
+        "against_line": make_against_line(make_summary(runs)),
         "contrasts": make_contrasts(runs),
         "learning_curves": make_learning_curves(design),
         "conditioning": make_conditioning(design),
@@ -126,6 +127,21 @@ def make_summary(runs: pd.DataFrame) -> pd.DataFrame:
                 "madds_per_step": first["madds_per_step"], "seconds_per_step": first["seconds_per_step"],
             })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def make_against_line(summary: pd.DataFrame) -> pd.DataFrame:
+    """against_line.csv, with the standing that a test of these means would have."""
+    rows = [
+        dict.fromkeys(schema.AGAINST_LINE.names, 0.5)
+        | {
+            "variant": row["variant"], "strategy": row["strategy"], "metric": row["metric"], "n": row["n"],
+            "matrices": 20000, "line": row["line"], "difference": row["distance_to_line"], "lost": 0,
+            "standing": "unknown" if row["n"] < 2 else "above" if row["distance_to_line"] > 0 else "below",
+        }
+        for _, row in summary.iterrows()
+        if row["n"]
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(schema.AGAINST_LINE.names))
 
 
 def make_contrasts(runs: pd.DataFrame) -> pd.DataFrame:

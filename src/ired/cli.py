@@ -170,6 +170,7 @@ def aggregate(
     experiment: Annotated[str, typer.Option(help="What to compare, as JSON.")],
     runs: Annotated[Path, typer.Option(help="Folder of {variant}/seed{seed}/.")],
     reference_csv: Annotated[Path, typer.Option(help="The scale's reference.csv.")],
+    reference_errors: Annotated[Path, typer.Option(help="The scale's reference_errors.npz.")],
     out: Annotated[Path, typer.Option(help="Folder for the tables.")],
 ) -> None:
     """Many runs into tables: intervals, contrasts, learning curves, diagnostics."""
@@ -178,7 +179,7 @@ def aggregate(
     from ired.tables.specification import ExperimentSpec
 
     spec = ExperimentSpec.model_validate_json(experiment)
-    aggregate_runs(runs, reference_csv, spec, out, fingerprint)
+    aggregate_runs(runs, reference_csv, reference_errors, spec, out, fingerprint)
 
 
 @app.command()

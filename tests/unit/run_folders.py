@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ired.record import schema
+from ired.record.errors import write_errors
 from ired.tables.specification import ExperimentSpec
 
 STEPS = 100
@@ -50,7 +51,15 @@ def write_reference(path: Path) -> Path:
         for split, factor in (("id", 1.0), ("ood", 30.0))
     ]
     schema.REFERENCE.write(pd.DataFrame(rows, columns=list(schema.REFERENCE.names)), path)
+    errors = {f"{row[0]}.{row[4]}": spread_errors(row[7]) for row in rows}
+    write_errors(path.parent / "reference_errors.npz", errors, "")
     return path
+
+
+def spread_errors(mse: float, seed: int = 0) -> np.ndarray:
+    """Errors of 1,000 matrices with that mean."""
+    values = np.random.default_rng(seed).exponential(1.0, 1000)
+    return mse * values / values.mean()
 
 
 def diagnostics() -> dict[str, pd.DataFrame]:
@@ -110,6 +119,9 @@ def write_run(
     for name, value in (("metrics", metrics), ("config", config), ("provenance", origin)):
         (folder / f"{name}.json").write_text(json.dumps(value))
     history.to_csv(folder / "history.csv", index=False)
+    if not diverged:
+        errors = {"id": spread_errors(mse, seed), "ood": spread_errors(30 * mse, seed)}
+        write_errors(folder / "errors.npz", errors, f"{variant}-{seed}")
     for name, table in diagnostics().items():
         table.to_csv(folder / f"{name}.csv", index=False)
     return folder

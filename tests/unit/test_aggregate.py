@@ -22,7 +22,14 @@ def study(tmp_path: Path) -> Path:
 
 
 def run(root: Path, spec=None, out: str = "out", **options) -> dict[str, pd.DataFrame]:
-    return aggregate(root / "runs", root / "reference.csv", spec or experiment(), root / out, **options)
+    return aggregate(
+        root / "runs",
+        root / "reference.csv",
+        root / "reference_errors.npz",
+        spec or experiment(),
+        root / out,
+        **options,
+    )
 
 
 def test_every_table_is_written_with_the_columns_of_its_contract(study: Path) -> None:

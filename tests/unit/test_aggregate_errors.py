@@ -26,7 +26,14 @@ def study(tmp_path: Path) -> Path:
 def refusal(root: Path, spec=None, **options) -> str:
     """The message of the error; also checks that it is one line and that nothing was written."""
     with pytest.raises(UserError) as caught:
-        aggregate(root / "runs", root / "reference.csv", spec or experiment(), root / "out", **options)
+        aggregate(
+            root / "runs",
+            root / "reference.csv",
+            root / "reference_errors.npz",
+            spec or experiment(),
+            root / "out",
+            **options,
+        )
     message = str(caught.value)
     assert "\n" not in message
     assert not (root / "out").exists()
@@ -101,7 +108,14 @@ def test_a_fingerprint_computed_from_the_configuration(study: Path) -> None:
     def honest(config: dict) -> str:
         return f"{config['negatives']['strategy']}-{config['seed']}"
 
-    aggregate(study / "runs", study / "reference.csv", experiment(), study / "fine", fingerprint_of=honest)
+    aggregate(
+        study / "runs",
+        study / "reference.csv",
+        study / "reference_errors.npz",
+        experiment(),
+        study / "fine",
+        fingerprint_of=honest,
+    )
     assert "fingerprint stale" in refusal(study, fingerprint_of=lambda config: "stale")
 
 
@@ -111,7 +125,9 @@ def test_runs_of_different_kinds_of_device_are_no_pairs(study: Path) -> None:
         if refused:
             message = refusal(study)
             assert "8 on cpu, 1 on cuda" in message and message.endswith("again: random seed 2")
-    aggregate(study / "runs", study / "reference.csv", experiment(), study / "fine")
+    aggregate(
+        study / "runs", study / "reference.csv", study / "reference_errors.npz", experiment(), study / "fine"
+    )
 
 
 def test_a_configuration_that_can_no_longer_be_read(study: Path) -> None:
@@ -130,7 +146,13 @@ def test_a_run_of_another_configuration_than_asked_for(study: Path) -> None:
         }
         return [{"variant": v, "fingerprint": changed.get(v, arm_fingerprint(c))} for v, c in configs.items()]
 
-    aggregate(study / "runs", study / "reference.csv", experiment(variants=arms()), study / "fine")
+    aggregate(
+        study / "runs",
+        study / "reference.csv",
+        study / "reference_errors.npz",
+        experiment(variants=arms()),
+        study / "fine",
+    )
     message = refusal(study, experiment(variants=arms(random="new")))
     assert "random/seed0/config.json" in message and "not the configuration of variant random" in message
 

@@ -14,6 +14,7 @@ rule aggregate:
         runs=last_files,
         # Its age says nothing (a checkout makes files in any order), and what changes it changes every run.
         reference=ancient("results/{scale}/tables/reference.csv"),
+        errors=ancient(f"{DATA}/reference_errors.npz"),
     output:
         **{name: f"results/{{scale}}/tables/{{experiment}}/{name}.csv" for name in TABLES},
         provenance="results/{scale}/tables/{experiment}/provenance.json",
@@ -33,5 +34,6 @@ rule aggregate:
         " --experiment {params.experiment:q}"
         " --runs {params.runs:q}"
         " --reference-csv {input.reference:q}"
+        " --reference-errors {input.errors:q}"
         " --out {params.tables:q}"
         " > {log:q} 2>&1"

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ired.base.hashing import arm_fingerprint
 from ired.record import schema
+from ired.record.errors import Errors, read_errors
 from ired.record.read import FileFault, read_object
 
 Fingerprint = Callable[[dict[str, Any]], str]
@@ -82,6 +83,7 @@ class Run:
     config: dict[str, Any]
     provenance: dict[str, Any]
     history: pd.DataFrame
+    errors: Errors
     diagnostics: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
@@ -167,4 +169,5 @@ def read_run(
         path = folder / f"{name}.csv"
         if metrics.status == "finished" or path.exists():
             diagnostics[name] = table.read(path)
-    return Run(variant, metrics, config, provenance, history, diagnostics)
+    errors = read_errors(folder / "errors.npz", metrics.fingerprint) if metrics.status == "finished" else {}
+    return Run(variant, metrics, config, provenance, history, errors, diagnostics)

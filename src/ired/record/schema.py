@@ -109,6 +109,26 @@ SUMMARY = Table(
     ),
 )  # fmt: skip
 
+AGAINST_LINE = Table(
+    "against_line",
+    """One row per variant and test set: the difference to the predictor to beat on the very same matrices.""",
+    (
+        VARIANT, STRATEGY, *words("metric"), *integers("n: finished seeds", "matrices"),
+        *numbers(
+            "line: MSE of the predictor to beat", "difference: MSE less the line",
+            "se: standard error over seeds and matrices, both a sample", "df: Satterthwaite's", "ci_low", "ci_high",
+            "p", "p_holm: over the variants of this metric",
+            "seed_share: of the squared standard error, what seeds do", "matrix_share: what matrices do",
+            "both_share: what only a seed does to a matrix",
+            "median: over matrices, of the error averaged over seeds", "line_median", "interquartile_mean",
+            "line_interquartile_mean",
+        ),
+        *integers("lost: answers whose error exceeds ten times the line's 99th percentile, of n times matrices"),
+        *numbers("lost_low", "lost_high: exact 95 % interval of their rate"),
+        *words("standing: above, below, indistinguishable, unknown"),
+    ),
+)  # fmt: skip
+
 CONTRASTS = Table(
     "contrasts",
     "One row per pair of variants and metric: the paired difference over the seeds that both finished.",
@@ -394,7 +414,7 @@ DIAGNOSTICS: dict[str, Table] = {
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        REFERENCE, RUNS, SUMMARY, CONTRASTS, NOMINATIONS, LEARNING_CURVES, BUDGET,
+        REFERENCE, RUNS, SUMMARY, AGAINST_LINE, CONTRASTS, NOMINATIONS, LEARNING_CURVES, BUDGET,
         *(table.keyed(*RUN_KEYS) for table in DIAGNOSTICS.values()),
     )
 }  # fmt: skip

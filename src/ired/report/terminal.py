@@ -22,7 +22,7 @@ from ired.sentences.worth import worth
 
 def opening(tables: Path, experiment: str) -> list[str]:
     """The three sentences that a report opens with."""
-    names = ("summary", "contrasts", "reference", "budget")
+    names = ("summary", "contrasts", "reference", "budget", "against_line")
     return headline(*(TABLES[name].read(tables / experiment / f"{name}.csv") for name in names))
 
 

@@ -69,6 +69,7 @@ def headline(
     contrasts: pd.DataFrame,
     reference: pd.DataFrame,
     budget: pd.DataFrame,
+    against_line: pd.DataFrame,
 ) -> list[str]:
     """Three sentences that open a report: the primary contrast, the line to beat, equal compute.
 
@@ -80,13 +81,13 @@ def headline(
     if not len(primary):
         return [
             "No comparison could be made.",
-            line_sentence(summary, reference),
+            line_sentence(summary, reference, against_line),
             "Nothing is compared at equal compute.",
         ]
     row = primary.iloc[0]
     return [
         _answer(row, contrasts[contrasts["metric"] == metric], summary[summary["metric"] == metric]),
-        line_sentence(summary, reference)[:-1] + _next_rung(summary, reference, metric) + ".",
+        line_sentence(summary, reference, against_line)[:-1] + _next_rung(summary, reference, metric) + ".",
         compute_sentence(budget, row["treatment"], row["baseline"]),
     ]
 

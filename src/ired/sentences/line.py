@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from ired.base.format_numbers import count, listed, number, percent
-from ired.record.metrics import ALPHA, main_metric, metric_name
+from ired.record.metrics import main_metric, metric_name
 
 COUNTS = {0: "no coefficients", 2: "two coefficients"}
 
 
-def line_standing(summary: pd.DataFrame) -> pd.Series:
-    """Where each row of one metric of summary.csv stands to the line; index as in `summary`.
-
-    above, below: |distance| / standard error exceeds Student's quantile (seeds - 1 degrees of freedom),
-    Holm-adjusted over the rows. The squared standard error is sd^2 / n + evaluation variance + line_se^2:
-    seeds share one test set, so more seeds do not average its noise away; that model and line are measured
-    on the same matrices is not used, which errs towards "indistinguishable". unknown: fewer than two seeds,
-    no spread, or no reference line.
-    """
-    seeds, sd = summary["n"].astype(float), summary["sd"].astype(float)
-    evaluation = summary["evaluation_variance"].astype(float).fillna(0.0)
-    line = summary["line_se"].astype(float).fillna(0.0)
-    distance = summary["distance_to_line"].astype(float)
-    error = np.sqrt(sd**2 / seeds.clip(lower=1) + evaluation + line**2)
-    standing = pd.Series("unknown", index=summary.index)
-    known = (seeds > 1) & (error > 0) & distance.notna()
-    if known.any():
-        p = 2 * stats.t.sf(np.abs(distance[known] / error[known]), seeds[known] - 1)
-        told = multipletests(p, alpha=ALPHA, method="holm")[0]
-        side = np.where(distance[known] > 0, "above", "below")
-        standing[known] = np.where(told, side, "indistinguishable")
-    return standing
+def line_standing(rows: pd.DataFrame, against_line: pd.DataFrame) -> pd.Series:
+    """Where each row of one metric of summary.csv stands to the line, as against_line.csv has tested it; index as in
+    `rows`. unknown: one seed, or runs whose errors of single problems were not kept."""
+    tested = against_line.set_index(["variant", "metric"])["standing"]
+    keys = zip(rows["variant"], rows["metric"], strict=True)
+    return pd.Series([str(tested.get(key, "unknown")) for key in keys], index=rows.index, dtype=object)
 
 
-def line_sentence(summary: pd.DataFrame, reference: pd.DataFrame, metric: str | None = None) -> str:
+def line_sentence(
+    summary: pd.DataFrame, reference: pd.DataFrame, against_line: pd.DataFrame, metric: str | None = None
+) -> str:
     """Where the variants stand to the line in one metric (the leading one if None)."""
     metric = metric or main_metric(summary["metric"])
     rows = summary[summary["metric"] == metric]
@@ -50,13 +33,13 @@ def line_sentence(summary: pd.DataFrame, reference: pd.DataFrame, metric: str | 
         return "No line to beat is known for this metric and matrix size."
     values = sorted(set(rows["line"]))
     value = number(values[0]) if len(values) == 1 else f"{number(values[0])} to {number(values[-1])}"
-    standing = line_standing(rows)
+    standing = line_standing(rows, against_line)
     parts = []
     for place, words in (
         ("below", "below it"),
-        ("indistinguishable", "not told apart from it by their standard errors"),
+        ("indistinguishable", "not told apart from it"),
         ("above", "above it, hence worse than that"),
-        ("unknown", "without a standard error, so not placed"),
+        ("unknown", "there by the means alone, without a test"),
     ):
         members = rows[standing == place]
         if len(members):

@@ -5,6 +5,8 @@ pairs     two groups of seeds: paired tests, equivalence, effect sizes, smallest
 summary   summary.csv
 contrasts contrasts.csv
 budget    budget.csv: the comparison at equal compute
+line      against_line.csv: variants and the predictor to beat, on the same matrices
+worth     multipliers.csv: how much compute an arm saves
 nomination nominations.csv: the best level of a sweep, judged on fresh seeds
 
 Must not import torch, figures or reports; nothing here reads a file.
@@ -12,6 +14,7 @@ Must not import torch, figures or reports; nothing here reads a file.
 
 from ired.statistics.budget import equal_compute
 from ired.statistics.contrasts import contrast
+from ired.statistics.line import against_line
 from ired.statistics.nomination import nominate
 from ired.statistics.pairs import (
     brown_forsythe,
@@ -28,6 +31,7 @@ from ired.statistics.samples import bca_interval, t_interval, variance_split
 from ired.statistics.summary import summarise
 
 __all__ = [
+    "against_line",
     "bca_interval",
     "brown_forsythe",
     "contrast",

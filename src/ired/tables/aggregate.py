@@ -7,12 +7,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ired.base.errors import UserError
 from ired.base.files import write_json
 from ired.base.format_numbers import listed
 from ired.record import schema
+from ired.record.errors import Errors, read_errors
 from ired.record.read import FileFault
 from ired.record.run_folder import Fingerprint, Run, read_run
 from ired.tables.specification import ExperimentSpec, VariantSpec
@@ -30,6 +33,7 @@ CURES = {
 def aggregate(
     runs_dir: Path,
     reference_csv: Path,
+    reference_errors: Path,
     experiment: ExperimentSpec,
     out_dir: Path,
     fingerprint_of: Fingerprint | None = None,
@@ -39,6 +43,7 @@ def aggregate(
     Args:
         runs_dir: holds `{variant}/seed{seed}/`.
         reference_csv: the reference predictors of the scale, which become one of the tables.
+        reference_errors: their errors, problem by problem.
         experiment: which runs, and which comparisons.
         out_dir: made if absent. Equal runs give equal bytes.
         fingerprint_of: computes the fingerprint of a config.json, to be set against the one in metrics.json.
@@ -51,11 +56,20 @@ def aggregate(
     """
     runs = read_runs(runs_dir, experiment, fingerprint_of)
     reference = schema.REFERENCE.read(reference_csv)
-    tables = tabulate(runs, reference, experiment)
+    tables = tabulate(runs, reference, line_errors(reference, read_errors(reference_errors)), experiment)
     for name, table in tables.items():
         schema.TABLES[name].write(table, out_dir / f"{name}.csv")
     write_json(out_dir / "provenance.json", provenance(runs, experiment))
     return tables
+
+
+def line_errors(reference: pd.DataFrame, errors: Errors) -> dict[str, NDArray[np.float64]]:
+    """Test set -> errors of the predictor to beat, (M,), of all predictors' `{predictor}.{test set}`."""
+    rows = reference[reference["line"].astype(bool)]
+    return {
+        str(split): errors[f"{name}.{split}"].astype(np.float64)
+        for name, split in rows[["predictor", "split"]].itertuples(index=False)
+    }
 
 
 def read_runs(

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ired.record import schema
 from ired.record.run_folder import Run
 from ired.record.table import Table
-from ired.statistics import contrast, equal_compute, nominate, summarise
+from ired.statistics import against_line, contrast, equal_compute, nominate, summarise
 from ired.tables.specification import ExperimentSpec, VariantSpec
 
 
 def tabulate(
-    runs: list[tuple[VariantSpec, Run]], reference: pd.DataFrame, experiment: ExperimentSpec
+    runs: list[tuple[VariantSpec, Run]],
+    reference: pd.DataFrame,
+    line: Mapping[str, NDArray[np.float64]],
+    experiment: ExperimentSpec,
 ) -> dict[str, pd.DataFrame]:
-    """Every table of the experiment by name."""
+    """Every table of the experiment by name. line: test set -> errors of the predictor to beat, problem by problem."""
     table = runs_table(runs, experiment.name)
     curves = learning_curves(run for _, run in runs)
     tables = {
         "reference": reference,
         "runs": table,
         "summary": summarise(table, reference),
+        "against_line": against_line(
+            errors_by_variant(runs), line, {run.variant: run.metrics.strategy for _, run in runs}
+        ),
         "contrasts": contrast(table, experiment.comparisons, experiment.margin),
         "nominations": nominate(table, experiment.comparisons, experiment.margin),
         "learning_curves": curves,
@@ -34,6 +42,17 @@ def tabulate(
         found = [_keyed(run.diagnostics[name], run) for _, run in runs if name in run.diagnostics]
         tables[name] = _stacked(found, schema.TABLES[name])
     return tables
+
+
+def errors_by_variant(
+    runs: Iterable[tuple[VariantSpec, Run]],
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """variant -> test set -> the errors of its finished seeds, (S, M)."""
+    found: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
+    for _, run in runs:
+        for split, errors in run.errors.items():
+            found.setdefault(run.variant, {}).setdefault(split, []).append(errors.astype(np.float64))
+    return {variant: {s: np.stack(rows) for s, rows in sets.items()} for variant, sets in found.items()}
 
 
 def runs_table(runs: list[tuple[VariantSpec, Run]], experiment: str) -> pd.DataFrame:
