@@ -323,7 +323,7 @@ def summary(
 
     written = configured()
     named = scale or str(written["scale"])
-    chosen = experiment or first_experiment(written, named)
+    chosen = experiment or first_experiment(written, named, Path("results"))
     if chosen == "worth":
         show_worth(Path("results") / named / "tables" / chosen)
         return

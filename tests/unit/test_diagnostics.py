@@ -326,7 +326,7 @@ def test_a_cut_file_is_named(finished: tuple[Path, Path], tmp_path: Path, name: 
     shutil.copytree(root / "adversarial", tmp_path / "run")
     path = tmp_path / "run" / name
     path.write_bytes(path.read_bytes()[:-7])
-    with pytest.raises(UserError, match=f"{name} cannot be read"):
+    with pytest.raises(UserError, match=f"{name} is truncated or another run's"):
         diagnose(tmp_path / "run", data, 50, tmp_path)
     path.unlink()
     with pytest.raises(UserError, match=f"{name} cannot be read"):

@@ -65,13 +65,13 @@ from ired.base.errors import UserError
 from ired.job.build import build_engine
 from ired.study.run_config import RunConfig
 from ired.tasks.held_out import draw_split
-from ired.tasks.reference import reference_table
+from ired.tasks.reference import measure, reference_table
 
 settings = json.loads(sys.argv[1])
 config = RunConfig.from_json(json.dumps(settings))
 engine = build_engine(config, (0,))
 sets = {split: draw_split(f"test_{split}", engine.task, config.held_out) for split in engine.task.splits}
-table = reference_table(engine.task, sets["id"], sets)
+table = reference_table(engine.task, measure(engine.task, sets["id"], sets))
 
 
 def error():

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ired.base.errors import UserError
 from ired.record.schema import TABLES
-from ired.report.terminal import configured, result_table
+from ired.report.terminal import configured, first_experiment, result_table
 
 SHIPPED = Path(__file__).parents[2] / "results" / "shipped"
 
@@ -40,9 +40,12 @@ def test_a_variant_is_one_line_of_eighty_columns(scale: str) -> None:
 
 
 def test_a_scale_is_answered_by_its_first_experiment(repository: Path) -> None:
-    assert configured(None, repository / "config.yaml") == ("laptop", "strategies")
-    assert configured("completion", repository / "config.yaml") == ("completion", "recipes")
-    with pytest.raises(UserError, match="no scale 'completoin'; it has smoke"):
-        configured("completoin", repository / "config.yaml")
-    with pytest.raises(UserError, match="names no `scale`"):
-        configured(None, repository / "none.yaml")
+    written, results = configured(repository / "config.yaml"), repository / "results"
+    assert first_experiment(written, written["scale"], results) == "strategies"
+    assert first_experiment(written, "shipped/completion", results) == "recipes"
+    with pytest.raises(
+        UserError, match="unknown scale 'completoin'; valid: smoke.*Did you mean 'completion'"
+    ):
+        first_experiment(written, "completoin", results)
+    with pytest.raises(UserError, match="none.yaml"):
+        configured(repository / "none.yaml")

@@ -82,7 +82,7 @@ def test_make_figures_allows_the_drawing_of_every_experiment(repository: Path, p
         ["make", "--dry-run", "figures"], cwd=repository, capture_output=True, text=True, check=True
     ).stdout
     allowed = re.findall(r"--allowed-rules (.*)", said)[0].split()
-    assert allowed == ["figures", *(f"draw_{name}" for name in names)]
+    assert allowed == ["figures", *(f"draw_{name}" for name in names), "draw_worth"]
 
 
 def test_shipped_tables_do_not_stand_in_for_training(snakemake: Snakemake, project: Path) -> None:
@@ -130,8 +130,8 @@ def test_a_wide_study_plans_every_run(snakemake: Snakemake, project: Path) -> No
     [
         (
             "scale=laptp",
-            "unknown scale 'laptp'; valid: smoke, laptop, workstation, laptop_mlp, workstation_mlp, paper. "
-            "Did you mean 'laptop'?",
+            "unknown scale 'laptp'; valid: smoke, laptop, small, workstation, laptop_mlp, workstation_mlp, completion, "
+            "completion_solvable, addition, paper. Did you mean 'laptop'?",
         ),
         ("colour=red", "unknown key 'colour'"),
     ],

@@ -14,6 +14,9 @@ from ired.record.schema import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
+# Tables in which a finished run may have no row: of a budget those that got so far have one, of the others those with
+# negatives.
+OF_SOME_RUNS = ("budget", "giveaways", "gradient_conflict")
 Marks = Mapping[str, str]  # variant -> the mark of its runs
 
 
@@ -56,10 +59,10 @@ def refuse_holes(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
         if name == "runs" or declared is None or "variant" not in declared.names or not len(table):
             continue
         keys = ["variant", "seed"] if "seed" in declared.names else ["variant"]
-        # A run that diverged at once may have nothing to show; of a sweep's budget only those that got there do.
+        # A run that diverged at once may have nothing to show.
         wanted = set(finished[keys].itertuples(index=False, name=None))
         lacking = sorted(wanted - set(table[keys].itertuples(index=False, name=None)))
-        if lacking and name != "budget":
+        if lacking and name not in OF_SOME_RUNS:
             raise FileFault(
                 "invalid", folder / f"{name}.csv", f"no row of {' seed '.join(map(str, lacking[0]))}"
             )

@@ -67,15 +67,21 @@ def configured(path: Path = Path("config.yaml")) -> dict[str, Any]:
         raise UserError(f"{path} names no `scale`") from None
 
 
-def first_experiment(study: dict[str, Any], scale: str) -> str:
-    """The experiment that a scale's report leads with."""
-    name = scale.removeprefix("shipped/")
-    size = study["scales"].get(name)
-    if size is None:
-        raise UserError(
-            f"unknown scale {name!r}; valid: {', '.join(study['scales'])}.{nearest(name, study['scales'])}"
-        )
-    return str(size["experiments"][0])
+def known_scales(study: dict[str, Any], results: Path) -> list[str]:
+    """The scales of config.yaml, and the shipped ones with their folder."""
+    return [*study["scales"], *(f"shipped/{path.name}" for path in sorted(results.glob("shipped/*")))]
+
+
+def first_experiment(study: dict[str, Any], scale: str, results: Path) -> str:
+    """The experiment that a scale's report leads with.
+
+    Raises:
+        UserError: nothing has that name, with the nearest one.
+    """
+    known = known_scales(study, results)
+    if scale not in known:
+        raise UserError(f"unknown scale {scale!r}; valid: {', '.join(known)}.{nearest(scale, known)}")
+    return str(study["scales"][scale.removeprefix("shipped/")]["experiments"][0])
 
 
 def made_folder(results: Path, scale: str, experiment: str, study: dict[str, Any]) -> Path:
@@ -85,9 +91,7 @@ def made_folder(results: Path, scale: str, experiment: str, study: dict[str, Any
         UserError: nothing has that name, with the nearest one; or the experiment has no tables there yet, with what
             makes them.
     """
-    known = [*study["scales"], *(f"shipped/{path.name}" for path in sorted(results.glob("shipped/*")))]
-    if scale not in known:
-        raise UserError(f"unknown scale {scale!r}; valid: {', '.join(known)}.{nearest(scale, known)}")
+    first_experiment(study, scale, results)  # refuses a scale that there is not
     made = [path.parent.name for path in sorted((results / scale).glob("tables/*/summary.csv"))]
     names = list(dict.fromkeys([*study["experiments"], *made]))
     if experiment not in names:

@@ -22,6 +22,7 @@ RESERVED = {
     "experiment": {  # the workflow's own targets and rules, and a folder beside those of experiments
         *("all", "runs", "diagnostics", "tables", "figures", "experiments", "worth", "dataset", "reference"),
         *("train", "publish", "diagnose", "aggregate", "tune", "worth_tables", "draw_worth", "report_page"),
+        "published_table",
     },
     "variant": set(),
 }
