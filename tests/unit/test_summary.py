@@ -44,8 +44,8 @@ def test_a_scale_is_answered_by_its_first_experiment(repository: Path) -> None:
     assert first_experiment(written, written["scale"], results) == "strategies"
     assert first_experiment(written, "shipped/completion", results) == "recipes"
     with pytest.raises(
-        UserError, match="unknown scale 'completoin'; valid: smoke.*Did you mean 'completion'"
+        UserError, match=r"unknown scale 'completoin'; valid: smoke.*Did you mean 'completion'"
     ):
         first_experiment(written, "completoin", results)
-    with pytest.raises(UserError, match="none.yaml"):
+    with pytest.raises(UserError, match=r"none\.yaml"):
         configured(repository / "none.yaml")
