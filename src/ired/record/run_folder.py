@@ -141,7 +141,7 @@ def read_run(
         variant, seed, protocol: what the run must be.
         fingerprint: of the variant's configuration without the seed; None if not known.
         fingerprint_of: computes the fingerprint of a config.json as read; None: no such check.
-        diagnosed: whether a finished run must have its diagnostic tables; else they are not looked at.
+        diagnosed: whether a finished run must have its diagnostic tables and its errors; else they are not looked at.
 
     Raises:
         FileFault: the first thing wrong with the folder.
@@ -169,5 +169,9 @@ def read_run(
         path = folder / f"{name}.csv"
         if metrics.status == "finished" or path.exists():
             diagnostics[name] = table.read(path)
-    errors = read_errors(folder / "errors.npz", metrics.fingerprint) if metrics.status == "finished" else {}
+    errors = (
+        read_errors(folder / "errors.npz", metrics.fingerprint)
+        if diagnosed and metrics.status == "finished"
+        else {}
+    )
     return Run(variant, metrics, config, provenance, history, errors, diagnostics)
