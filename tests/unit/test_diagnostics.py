@@ -329,7 +329,7 @@ def test_a_cut_file_is_named(finished: tuple[Path, Path], tmp_path: Path, name: 
     with pytest.raises(UserError, match=f"{name} is truncated or another run's"):
         diagnose(tmp_path / "run", data, 50, tmp_path)
     path.unlink()
-    with pytest.raises(UserError, match=f"{name} cannot be read"):
+    with pytest.raises(UserError, match=f"{name} is missing"):
         diagnose(tmp_path / "run", data, 50, tmp_path)
 
 

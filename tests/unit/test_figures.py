@@ -229,3 +229,9 @@ def test_the_published_table_marks_what_is_published_and_what_is_trained(study: 
     assert len(figure.axes) == 2 * 2 and len(artists(figure, "interval")) == 2 * (2 + 1)
     assert artists(figure.axes[0], "mean")[1].get_xdata()[0] == 0.0174  # type: ignore[arg-type]
     assert any(text.startswith("← sum") for text in texts(figure))
+
+
+def test_a_level_whose_matrices_are_singular_has_no_band_and_the_others_do(study: Tables) -> None:
+    table = study["conditioning"].copy()
+    table.loc[(table["t"] == 3) & (table["sample"] == "negative"), "log10_cond_q90"] = np.nan
+    assert texts(draw("conditioning", study | {"conditioning": table}))

@@ -63,7 +63,12 @@ def test_every_shipped_set_of_tables_is_whole(snakemake: Snakemake, repository: 
         repository / "results/shipped", project / "results/shipped", ignore=shutil.ignore_patterns("figures")
     )
     done = snakemake("-n", "figures")
-    assert planned(done)["draw_strategies"] == len(list((project / "results/shipped").glob("*/tables")))
+    shipped, jobs = project / "results/shipped", planned(done)
+    for experiment in ("strategies", "recipes"):
+        assert jobs[f"draw_{experiment}"] == len(list(shipped.glob(f"*/tables/{experiment}/runs.csv"))), (
+            experiment
+        )
+    assert jobs["draw_worth"] == len(list(shipped.glob("*/tables/worth/multipliers.csv")))
     assert "lacks" not in done.stdout
 
 

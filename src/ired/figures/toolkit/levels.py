@@ -63,10 +63,12 @@ def by_phase(
 
 
 def quantile_band(ax: Axes, rows: pd.DataFrame, quantity: str, colour: str, dashed: bool) -> None:
-    """Median line and 10-90 % band, averaged over seeds."""
+    """Median line and 10-90 % band, averaged over seeds; no band where an end is not finite, as the condition number of
+    a singular matrix is not."""
     curves = {q: over_seeds(rows, "t", f"{quantity}_{q}") for q in ("q10", "q50", "q90")}
     if curves["q50"].empty:
         return
+    curves = {q: curve.reindex(sorted(set(rows["t"]))) for q, curve in curves.items()}
     ax.fill_between(
         curves["q10"].index,
         curves["q10"]["mean"],
