@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from ired.figures.toolkit.arms import arm_panels, arm_styles, shared_labels
 from ired.figures.toolkit.figure import Figure
@@ -34,6 +35,7 @@ def draw(tuning: pd.DataFrame) -> Sheet:
                 color=shade(style.colour, amount),
             )
         ax.set_yscale("log")
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     shared_labels(figure, "trials", "validation MSE")
     handles = [
         Line2D([], [], color=QUIET, ls=("--", "-")[k > 0], label=f"{steps:,} steps")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ired.base.format_numbers import count, number, p_value, with_interval
+from ired.base.format_numbers import number, p_value, with_interval
 from ired.record.metrics import LEVEL, SPLITS
 from ired.record.schema import WORTH
 from ired.sentences.worth import worth, worth_headline
@@ -21,7 +21,7 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def worth_section(tables: dict[str, pd.DataFrame], scale: str) -> str:
-    """The headline, and one row an arm for each test set: multiplier, error ratio at equal compute, slope, bad runs."""
+    """The headline, and one row an arm for each test set: multiplier, error ratio at equal compute, slope, diverged."""
     multipliers, curves = tables["multipliers"], tables["worth_curves"]
     parts = [f"## Scale `{scale}`", "\n".join(worth_headline(multipliers))]
     for split, words in SPLITS.items():
@@ -36,7 +36,7 @@ def worth_section(tables: dict[str, pd.DataFrame], scale: str) -> str:
 def _table(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
     head = (
         "arm", f"m shared by all budgets ({LEVEL})", "p (Holm)", "verdict", "m at the largest budget",
-        "error ratio there", "slope of log m", "runs above `precise`, all budgets",
+        "error ratio there", "slope of log m", "diverged",
     )  # fmt: skip
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for arm, group in rows.groupby("arm", sort=False):
@@ -44,15 +44,19 @@ def _table(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         largest = group[group["reading"] == "at"].sort_values("steps").iloc[-1]
         slope = group[group["reading"] == "slope"].iloc[0]
         cells = (
-            str(arm), worth(shared).removeprefix("m = ").replace(f"{LEVEL} interval ", ""),
+            str(arm), _plain(shared),
             p_value(shared["p_holm"]).removeprefix("p ").removeprefix("= ") if pd.notna(shared["p_holm"]) else "",
-            shared["verdict"], worth(largest).removeprefix("m = ").replace(f"{LEVEL} interval ", ""),
-            _ratio(largest), _slope(slope), _bad(curves[curves["arm"] == arm]),
+            shared["verdict"], _plain(largest), _ratio(largest), _slope(slope), _lost(curves[curves["arm"] == arm]),
         )  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     first = curves["arm"].iloc[0]
-    lines.append(f"\nOf `{first}` itself {_bad(curves[curves['arm'] == first])} runs stay above `precise`.")
+    lines.append(f"\nOf `{first}` itself {_lost(curves[curves['arm'] == first])} runs diverged.")
     return "\n".join(lines)
+
+
+def _plain(row: Any) -> str:
+    """The multiplier without the words that the column's head has."""
+    return worth(row).removeprefix("m = ").replace(f"{LEVEL} interval ", "")
 
 
 def _ratio(row: Any) -> str:
@@ -69,5 +73,5 @@ def _slope(row: Any) -> str:
     return f"{number(row['value'])} [{ends[0]}, {ends[1]}]"
 
 
-def _bad(curves: pd.DataFrame) -> str:
-    return f"{int(curves['imprecise'].sum())} of {count(int(curves['n'].sum()), 'run').split()[0]}"
+def _lost(curves: pd.DataFrame) -> str:
+    return f"{int(curves['n_diverged'].sum())} of {int(curves['n'].sum())}"

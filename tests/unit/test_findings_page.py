@@ -1,0 +1,68 @@
+"""What docs/findings.md says in words is what the shipped tables say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ired.record.schema import WORTH
+
+
+@pytest.fixture(scope="module")
+def page(repository: Path) -> str:
+    return " ".join((repository / "docs/findings.md").read_text().split())
+
+
+@pytest.fixture(scope="module")
+def tables(repository: Path) -> dict:
+    folder = repository / "results/shipped/small/tables/worth"
+    return {name: table.read(folder / f"{name}.csv") for name, table in WORTH.items()}
+
+
+def test_the_learning_rate_was_worth_more_than_any_negative(page: str, tables: dict) -> None:
+    tuning = tables["tuning"].set_index(["arm", "steps", "learning_rate"])["mse_validation"]
+    ratio = tuning["none", 960, 0.006] / tuning["none", 960, 0.034]
+    assert f"by a factor of {ratio:.0f}." in page
+    best = tables["tuning"].query("steps == 960 and nominated")["mse_validation"]
+    assert round(best.max() / best.min()) == 2 and "lies a factor of two" in page
+
+
+def test_the_edge_of_stability(page: str, tables: dict) -> None:
+    runs, tuning = tables["worth_runs"], tables["tuning"]
+    lost = runs[runs["status"] == "diverged"]
+    assert f"{len(lost)} of {len(runs)} judged runs diverged, all at 960 steps" in page
+    assert set(lost["steps"]) == {960}
+    assert lost.groupby("arm").size().to_dict() == {
+        "deep": 2,
+        "adversarial": 1,
+        "random": 1,
+        "none_2_draws": 1,
+    }
+    chosen = tuning[tuning["nominated"]]
+    assert not chosen["at_edge"].any()
+    assert f"at {chosen['learning_rate'].min()} to {chosen['learning_rate'].max()}" in page
+    none = runs[runs["arm"] == "none"]
+    assert f"of plain denoising 0 of {len(none)}" in page
+
+
+def test_the_room_that_is_left(page: str, tables: dict) -> None:
+    rows = (
+        tables["multipliers"]
+        .query("compute == 'madds' and metric == 'mse_id' and reading == 'all'")
+        .set_index("arm")
+    )
+    near, policy = rows.loc["near_truth"], rows.loc["on_policy"]
+    assert (rows["verdict"] == "undecided").all()
+    assert (
+        f"m is at most {near['ci_high']:.2f}" in page and f"more than {near['ci_high'] - 1:.0%}"[:-1] in page
+    )
+    assert f"m is at most {policy['ci_high']:.2f}" in page
+    width = near["ci_high"] / near["ci_low"]
+    assert f"spans a factor of {width:.2f} with five seeds" in page
+    # With more seeds the half-width of log m goes as Student's quantile over the root of their number.
+    for seeds, words in ((10, "ten narrow it to about"), (20, "twenty to")):
+        shrink = (stats.t.ppf(0.975, seeds - 1) / np.sqrt(seeds)) / (stats.t.ppf(0.975, 4) / np.sqrt(5))
+        assert f"{words} {width**shrink:.2f}" in page
