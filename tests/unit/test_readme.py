@@ -11,7 +11,8 @@ import yaml
 
 from ired.base.format_numbers import number, percent, with_interval
 from ired.record.metrics import metric_name
-from ired.record.schema import TABLES
+from ired.record.schema import TABLES, WORTH
+from ired.sentences import worth_headline
 from ired.study.resolve import ResolvedStudy
 
 METRICS = ("mse_id", "mse_ood")
@@ -162,13 +163,25 @@ def test_the_trained_energy_answers_as_written(
 
 
 def test_the_one_line_answer_is_what_the_tables_say() -> None:
-    """Nobody can tell, as long as the primary contrast is undecided."""
     page = (Path(__file__).parents[2] / "README.md").read_text()
-    folder = Path(__file__).parents[2] / "results/shipped/laptop/tables/strategies"
-    contrasts = TABLES["contrasts"].read(folder / "contrasts.csv")
-    first = contrasts[contrasts["primary"]].set_index("metric").loc["mse_id"]
-    share = first["minimum_detectable_effect"] / first["baseline_mean"]
-    assert first["verdict"] == "undecided" and first["n_pairs"] == 5 and 0.30 < share < 0.37
-    assert "no, not so far that anyone could tell; five seeds leave a difference of a third open" in page
+    folder = Path(__file__).parents[2] / "results/shipped/small/tables/worth"
+    tables = {name: table.read(folder / f"{name}.csv") for name, table in WORTH.items()}
+    assert (
+        "no; with every arm tuned alike no negative is shown to save compute, and the learning rate" in page
+    )
+    assert "saves" not in set(tables["multipliers"]["verdict"])
+    tuning = tables["tuning"].set_index(["arm", "steps", "learning_rate"])["mse_validation"]
+    assert tuning["none", 960, 0.006] / tuning["none", 960, 0.034] == pytest.approx(13, abs=0.5)
     glossary = page[page.index("| word | meaning |") : page.index("</details>")]
     assert len([line for line in glossary.splitlines() if line.startswith("| ")]) == 11
+
+
+def test_what_a_negative_is_worth(sections: dict[str, str]) -> None:
+    folder = Path(__file__).parents[2] / "results/shipped/small/tables/worth"
+    text = " ".join(sections["What a negative is worth"].replace("\n> ", " ").split())
+    for sentence in worth_headline(WORTH["multipliers"].read(folder / "multipliers.csv"))[:2]:
+        assert sentence in text
+    runs = WORTH["worth_runs"].read(folder / "worth_runs.csv")
+    lost = runs[runs["status"] == "diverged"]
+    assert len(lost) == 5 and len(runs) == 185 and "Five of 185 runs diverged" in text
+    assert not {"near_truth", "on_policy"} & set(lost["arm"])
