@@ -185,3 +185,32 @@ def test_what_a_negative_is_worth(sections: dict[str, str]) -> None:
     lost = runs[runs["status"] == "diverged"]
     assert len(lost) == 5 and len(runs) == 185 and "Five of 185 runs diverged" in text
     assert not {"near_truth", "on_policy"} & set(lost["arm"])
+
+
+def test_why_a_negative_is_worth_nothing(sections: dict[str, str]) -> None:
+    text = " ".join(sections["What a negative is worth"].split())
+    folder = Path(__file__).parents[2] / "results/shipped/small/tables"
+    told = (
+        TABLES["giveaways"]
+        .read(folder / "strategies/giveaways.csv")
+        .query("phase == 1 and variant == 'adversarial'")
+    )
+    auc = told.pivot_table(index="scalar", columns="t", values="auc")
+    low, high = auc.loc["log10_cond", 0:8].min(), auc.loc["log10_cond", 0:8].max()
+    assert f"an AUC of {low:.2f} to {high:.2f} at noise levels 0 to 8" in text
+    assert (auc.loc["symmetry_defect"] > 0.995).all() and "1.00 at every level" in text
+    shape = TABLES["energy_shape"].read(folder / "consistency/energy_shape.csv").query("phase == 1")
+    scales = shape.pivot_table(index="variant", columns="t", values="scale")
+    assert (scales.loc["near_truth", 3:7] - 1).to_numpy() == pytest.approx(
+        0.06, abs=0.006
+    ) and "6 % too steep" in text
+    assert (scales.loc["semi_hard_sigma", 1:8] - 1).abs().max() < 0.005
+    beyond = TABLES["beyond"].read(folder / "strategies/beyond.csv").query("variant == 'none'")
+    sizes = beyond[beyond["kind"] == "size"].groupby("n")[["mse", "line_mse"]].mean()
+    below = sizes.index[sizes["mse"] < sizes["line_mse"]]
+    assert (below.min(), below.max()) == (5, 30) and "at n = 5 to 30" in text
+    steps = beyond[beyond["kind"] == "steps"].groupby("steps")[["mse", "madds", "exact_madds"]].mean()
+    assert steps.loc[1, "mse"] == pytest.approx(steps.loc[20, "mse"], rel=0.01)
+    assert (
+        steps.loc[1, "madds"] / steps.loc[1, "exact_madds"] == pytest.approx(477, abs=1) and "a 500th" in text
+    )

@@ -40,7 +40,7 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
             out=f"results/{{where}}/figures/{experiment}",
             # Shipped tables are of the configuration that they were made with.
             expected=lambda w, experiment=experiment: (
-                "" if w.where.startswith("shipped/") else json.dumps(STUDY.marks(w.where, experiment))
+                [] if w.where.startswith("shipped/") else ["--expected", json.dumps(STUDY.marks(w.where, experiment))]
             ),
         message:
             f"figures of {experiment} ({{wildcards.where}}), log: {{log}}"
@@ -50,7 +50,7 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
             " --published {input.published:q}"
             " --out {params.out:q}"
             " --processes {threads}"
-            " --expected {params.expected:q}"
+            " {params.expected:q}"
             " > {log:q} 2>&1"
 
 

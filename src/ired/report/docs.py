@@ -11,11 +11,11 @@ from ired.base.files import write_text
 from ired.figures import FIGURES, figure
 from ired.record.schema import PUBLISHED, PUBLISHED_TABLE, TABLES, WORTH
 from ired.record.table import Table
-from ired.report.worth_page import read, worth_section
+from ired.report.worth_page import read, scale_section, worth_section
 
 MARK = "<!-- What follows is written by `python -m ired docs`. -->\n"
 WIDTH = 120
-PAGES = ("tables.md", "figures.md", "findings.md")
+PAGES = ("tables.md", "figures.md", "findings.md", "theory.md")
 SHIPPED = Path("results/shipped")
 
 
@@ -36,6 +36,9 @@ def _sections(page: str, shipped: Path) -> Iterator[str]:
         yield from (_table(table) for table in (*TABLES.values(), *WORTH.values(), *own))
     elif page == "figures.md":
         yield from (_filled(f"**{name}.** {figure(name).reading}") for name in FIGURES)
+    elif page == "theory.md":
+        for folder in sorted(shipped.glob("*/tables/consistency")):
+            yield scale_section(folder)
     else:
         for folder in sorted(shipped.glob("*/tables/worth")):
             yield worth_section(read(folder), folder.parts[-3])

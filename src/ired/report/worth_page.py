@@ -1,4 +1,4 @@
-"""The measured part of docs/findings.md, from the shipped tables of the study of a negative's worth."""
+"""The measured parts of docs/findings.md and docs/theory.md, from shipped tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from ired.base.format_numbers import number, p_value, with_interval
 from ired.record.metrics import LEVEL, SPLITS
-from ired.record.schema import WORTH
+from ired.record.schema import ENERGY_SHAPE, RUN_KEYS, WORTH
 from ired.sentences.worth import worth, worth_headline
 
 TABLES = ("multipliers", "worth_curves", "tuning")
@@ -31,6 +31,24 @@ def worth_section(tables: dict[str, pd.DataFrame], scale: str) -> str:
     names = ", ".join(f"{row.arm} at {row.steps} steps" for row in edges.itertuples()) or "none"
     parts.append(f"Arms whose learning rate was chosen at the edge of its grid: {names}.")
     return "\n\n".join(parts) + "\n"
+
+
+def scale_section(folder: Path) -> str:
+    """The energy's measured scale beside the predicted one, at the end of training, by variant and noise level; means
+    over seeds, from the tables of the experiment `consistency`."""
+    table = ENERGY_SHAPE.keyed(*RUN_KEYS).read(folder / "energy_shape.csv")
+    table = table[table["phase"] == table["phase"].max()]
+    levels = sorted(set(table["t"]))
+    lines = [
+        "| scale s at noise level | " + " | ".join(map(str, levels)) + " |",
+        "|---" * (len(levels) + 1) + "|",
+    ]
+    for variant, rows in table.groupby("variant", sort=False):
+        for column, words in (("scale", "measured"), ("scale_predicted", "predicted")):
+            means = rows.groupby("t")[column].mean()
+            cells = " | ".join(f"{means[t]:.3f}" for t in levels)
+            lines.append(f"| `{variant}`, {words} | {cells} |")
+    return "\n".join(lines) + "\n"
 
 
 def _table(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
