@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ired.figures.toolkit.axes import log_axis
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
@@ -35,12 +36,11 @@ def draw(beyond: pd.DataFrame) -> Sheet:
         ax.plot(line.index, line, color=INK, lw=1, ls=(0, (4, 1.5)), gid="reference:line")
         if kind == "steps":
             ax.axvline(table["exact_madds"].iloc[0], color=QUIET, lw=1, ls=":", gid="reference:exact")
-            ax.set_title("cost, beside an exact inverse (dotted)")
+            ax.set_title("cost (dotted: exact)")
         else:
             ax.set_title({"size": "other sizes", "diagonal": "other diagonals"}[kind])
-        ax.set_xscale("log")
         ax.set_yscale("log")
-        ax.set_xlabel(label)
+        log_axis(ax, "x", label)
     axes[0, 0].set_ylabel("MSE per element (log)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
     return figure

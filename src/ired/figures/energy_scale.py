@@ -29,7 +29,8 @@ def draw(energy_shape: pd.DataFrame) -> Sheet:
         if rows["scale_predicted"].notna().any():
             predicted = over_seeds(rows.dropna(subset=["scale_predicted"]), "t", "scale_predicted")
             ax.plot(predicted.index, predicted["mean"], color=INK, ls=(0, (3, 2)), lw=1.0, gid="predicted")
-    ax.set_ylim(bottom=min(0.5, *ax.get_ylim()), top=min(HIGHEST, max(ax.get_ylim()[1], 1.5)))
+    low, high = ax.get_ylim()
+    ax.set_ylim(min(low, 0.9), min(max(high, 1.1), HIGHEST))
     ax.set_xticks(sorted(set(table["t"]))[::3])
     shared_labels(figure, "noise level t", "scale s of the energy")
     handles = [
