@@ -120,6 +120,9 @@ class LogHandler(LogHandlerBase):
                     what, words, ", ".join(logs), again(list(told.get("output") or []))
                 )
                 mishap = self._failures[job].lines()
+        # What the executor says of it: a scheduler's state of the job, or why it was not taken; without its whole call.
+        said = str(told.get("rule_msg") or "").partition("sbatch call:")[0]
+        mishap += [f"  {line}" for line in said.splitlines() if line.strip()]
         if self._screen is None or self._screen.plain or words.startswith("interrupted: "):
             self._print("\n".join(mishap))
 

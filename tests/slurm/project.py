@@ -93,7 +93,8 @@ class Project:
         smoke = config["scales"]["smoke"]
         smoke["run"]["training"] |= {"steps": STEPS, "validate_every": 200, "history_every": 100} | training
         smoke |= {"seeds": [0, 1, 2], "experiments": ["strategies"]}
-        config |= {"scale": "tiny", "scales": {"tiny": smoke}, "seeds_per_job": 1}
+        smoke.pop("worth", None)
+        config |= {"scale": "tiny", "worth_scale": None, "scales": {"tiny": smoke}, "seeds_per_job": 1}
         (self.root / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
     def append(self, path: str, text: str) -> None:

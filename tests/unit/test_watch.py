@@ -146,6 +146,17 @@ def test_the_command_that_mends_keeps_profile_and_configuration(monkeypatch: pyt
     assert again([]) == ""
 
 
+def test_what_the_executor_says_of_a_failed_job_is_told_without_its_call(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = handler()
+    words = "SLURM sbatch failed. The error message was 'no such partition'.\n    sbatch call:\n        sbatch --wrap=x"
+    made.emit(record(event=LogEvent.JOB_ERROR, rule_msg=words, jobid=1, rule_name="r", log=[], output=[]))
+    made.close()
+    printed = capsys.readouterr().err
+    assert "no such partition" in printed and "--wrap" not in printed
+
+
 def test_a_failure_that_a_retry_mended_is_forgotten() -> None:
     made = handler()
     made.emit(record(event=LogEvent.JOB_ERROR, rule_msg="w", jobid=1, rule_name="r", log=[], output=[]))
