@@ -151,7 +151,8 @@ def test_what_the_executor_says_of_a_failed_job_is_told_without_its_call(
 ) -> None:
     made = handler()
     words = "SLURM sbatch failed. The error message was 'no such partition'.\n    sbatch call:\n        sbatch --wrap=x"
-    made.emit(record(event=LogEvent.JOB_ERROR, rule_msg=words, jobid=1, rule_name="r", log=[], output=[]))
+    made.emit(record(event=LogEvent.JOB_INFO, rule_msg="train none seed 3, log: x", **JOB))
+    made.emit(record(event=LogEvent.JOB_ERROR, **({"log": [], "output": [], "rule_msg": words} | JOB)))
     made.close()
     printed = capsys.readouterr().err
     assert "no such partition" in printed and "--wrap" not in printed
