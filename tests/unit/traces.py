@@ -73,10 +73,7 @@ def trace(config: RunConfig) -> Trace:
     sets = {split: _split(split, config.model_dump_json(include={"problem", "held_out"})) for split in SPLITS}
     for split, matrices in sets.items():
         result.note(split, matrices.condition, matrices.solution)
-    flag = torch.backends.cuda.matmul.allow_tf32
     engine = build_engine(config, (config.seed,))
-    result.note("backend", torch.backends.cuda.matmul.allow_tf32)
-    torch.backends.cuda.matmul.allow_tf32 = flag
     result.note("initial", engine.flat)
     answers = engine.solver.answers(engine.weights(engine.flat), sets["test_id"])
     result.note("answer", *(answer for _, _, answer in answers))
@@ -106,6 +103,7 @@ def _watch(engine: Engine, result: Trace) -> None:
 
     def watched_objective(weights: Any, condition: Tensor, solution: Tensor, *rest: Any) -> Any:
         result.note("matrices", condition, solution)
+        result.note("backend", torch.backends.cuda.matmul.fp32_precision)
         terms = objective(weights, condition, solution, *rest)
         result.note("denoise", terms.denoise)
         result.note("contrast", terms.contrast)

@@ -32,6 +32,10 @@ class NetworkSettings(Strict):
 
     kind: str
 
+    def gains_from_bf16(self) -> bool:
+        """Whether products in bf16 make a training step faster, where a CPU has units for them."""
+        return False
+
 
 def time_features(levels: int, width: int) -> Tensor:
     """Sinusoidal features of t = 0 .. levels - 1: sines then cosines at frequencies 10000^(-k / (width/2 -

@@ -36,6 +36,10 @@ class MlpNetwork(NetworkSettings):
     hidden: Count = 512
     time_features: Annotated[int, Field(ge=4, multiple_of=2)] = 128
 
+    def gains_from_bf16(self) -> bool:
+        """Measured on one core: 0.85 times as fast at 128 hidden units, 1.2 at 256 and up to 2 at 512."""
+        return self.hidden >= 256
+
 
 class MlpEnergy:
     """The reference network; see the module's docstring."""

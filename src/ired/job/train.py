@@ -32,6 +32,7 @@ from ired.study.run_config import RunConfig, check_pack
 from ired.tasks import build_task
 from ired.tasks.held_out import read_split
 from ired.training.loop import CheckpointPlan, Trainer
+from ired.training.precision import check_units
 from ired.training.progress import Progress
 from ired.training.stopping import Stopper
 
@@ -91,6 +92,7 @@ def _trainer(
 ) -> Trainer:
     check_pack(configs)
     config = configs[0]
+    check_units(config.training.precision, execution.device)
     task = build_task(config.problem)
     validation = read_split(execution.data / "validation.npz", task, config.held_out)
     for split in task.splits:

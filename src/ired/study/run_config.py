@@ -79,6 +79,14 @@ class RunConfig(Ensemble):
         return self
 
     @model_validator(mode="after")
+    def _bf16_pays(self) -> RunConfig:
+        if self.training.precision == "bf16" and not self.network.gains_from_bf16():
+            raise ValueError(
+                "training.precision: bf16 would be slower: `mlp` of 256 hidden units or more gains from it; use float32"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _parts_know_the_task(self) -> RunConfig:
         stranger = stranger_to_task(self.problem.task, self.network.kind, self.negatives.strategy)
         if stranger:

@@ -13,6 +13,7 @@ from ired.base.streams import Streams, stream
 from ired.energy import WeightLayout, Weights
 from ired.training.cuda_graph import CapturedUpdate
 from ired.training.parts import Parts
+from ired.training.precision import products
 from ired.training.settings import Optimiser, Training
 
 
@@ -33,7 +34,6 @@ class Engine:
     ) -> None:
         self.parts, self.optimiser, self.training = parts, optimiser, training
         self.seeds, self.device = seeds, torch.device(device)
-        torch.backends.cuda.matmul.allow_tf32 = training.precision == "tf32"
         self.task, self.network, self.strategy = parts.task, parts.network, parts.strategy
         self.objective = parts.objective(training.noise_draws)
         initial = [self.network.initial_weights(stream(seed, "weights")) for seed in seeds]
@@ -67,7 +67,8 @@ class Engine:
         if contrast is not None:
             self.contrast_weight.fill_(contrast.weight_at(self.step))
         condition, solution = self.task.draw(self.streams, self.training.batch_size, "id")
-        terms = (self._captured or self.update)(condition, solution)
+        with products(self.training.precision):
+            terms = (self._captured or self.update)(condition, solution)
         self.step += 1
         self._note(*terms)
         ema = self.optimiser.ema

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from ired.base.settings import Count, Fraction, Positive, Strict
 
+PrecisionName = Literal["float32", "tf32", "bf16"]
+
 
 class Ema(Strict):
     """Exponential moving average of the weights: weights <- decay average + (1 - decay) weights, every
@@ -48,7 +50,7 @@ class Training(Strict):
     steps: Count
     batch_size: Count
     noise_draws: Count = 1
-    precision: Literal["float32", "tf32"] = "float32"
+    precision: PrecisionName = "float32"
     divergence_bound: Positive = 1e6
     history_every: Count = 100
     validate_every: Count = 1_000
