@@ -29,13 +29,14 @@ from ired.method import Method
 from ired.record.provenance import cpu_name
 from ired.study.resolve import ResolvedStudy
 from ired.study.run_config import RunConfig
+from ired.training.precision import has_units
 from ired.training.torch_setup import pick_device, use_threads
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 STRATEGIES = ("none", "random", "adversarial")
-PLAIN = "plain text"
+PLAIN, BF16 = "plain text", "engine, bf16"
 EQUIVARIANT = {"equivariant_n20": (20, 32), "equivariant_n6": (6, 64)}  # n and batch
 ROOT = Path(__file__).parent.parent
 
@@ -75,7 +76,9 @@ Ways = dict[tuple[str, str], tuple[Step, float]]  # (strategy, way) -> a step, a
 def mlp_ways(size: str, device: str, packs: tuple[int, ...]) -> tuple[Ways, Step, float, int]:
     """Steps of the reference network at a scale of the configuration; the machine's own product, its operations
     and how often a step is repeated."""
-    study = ResolvedStudy(yaml.safe_load((ROOT / "config.yaml").read_text()))
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text())
+    study = ResolvedStudy(settings)
+    rounded = ResolvedStudy(settings | {"override": {"training.precision": "bf16"}})
     config = study.run_config(size, "none", 0)
     batch, hidden = config.training.batch_size, config.network.hidden  # type: ignore[attr-defined]
     ways: Ways = {}
@@ -84,11 +87,11 @@ def mlp_ways(size: str, device: str, packs: tuple[int, ...]) -> tuple[Ways, Step
             engine = build_engine(study.run_config(size, strategy, 0), tuple(range(seeds)), device)
             way = "engine" if seeds == 1 else f"engine, {seeds} seeds packed"
             ways[strategy, way] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
+        counted = ways[strategy, "engine"][1]
+        if device == "cpu" and has_units("bf16", device) and config.network.gains_from_bf16():
+            ways[strategy, BF16] = build_engine(rounded.run_config(size, strategy, 0), (0,)).advance, counted
         if device == "cpu":
-            ways[strategy, PLAIN] = (
-                plain_step(study.run_config(size, strategy, 0)),
-                ways[strategy, "engine"][1],
-            )
+            ways[strategy, PLAIN] = plain_step(study.run_config(size, strategy, 0)), counted
     return ways, product(batch, hidden, device), 2.0 * batch * hidden * hidden, 3 if size == "paper" else 50
 
 
@@ -150,6 +153,9 @@ def measure(size: str, rounds: int, device: str, packs: tuple[int, ...]) -> pd.D
                 "milliseconds": 1e3 * value,
                 "steps_per_second": 1 / value,
                 "share_of_matrix_product_rate": operations / value / rate,
+                "speedup_over_float32": best.get((strategy, "engine"), float("nan")) / value
+                if way == BF16
+                else float("nan"),
                 "speedup_over_plain": best.get((strategy, PLAIN), float("nan")) / value,
                 "cost_over_none": value / best["none", way] - 1,
                 "counted_cost_over_none": operations / ways["none", way][1] - 1,
@@ -165,7 +171,9 @@ def plot(table: pd.DataFrame, path: Path) -> None:
     """Milliseconds a step, a bar per way."""
     pivot = table.pivot(index="strategy", columns="way", values="milliseconds").loc[list(STRATEGIES)]
     figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-    pivot.plot.barh(ax=axes, width=0.8, color=["#0072B2", "#56B4E9", "#999999"][: len(pivot.columns)])
+    pivot.plot.barh(
+        ax=axes, width=0.8, color=["#0072B2", "#56B4E9", "#999999", "#D55E00"][: len(pivot.columns)]
+    )
     axes.invert_yaxis()
     axes.set(xlabel="milliseconds a step, data included", ylabel="")
     for bars in axes.containers:

@@ -99,6 +99,7 @@ PLAIN: dict[str, Change] = {
     "optimiser.ema.warmup_power": change(0.3, "average", "history"),
     "training.steps": change(8, "stop"),
     "training.batch_size": change(9, "matrices", "negatives", "denoise"),
+    "training.sizes": change([4, 3], "matrices", network={"kind": "equivariant"}),
     "training.noise_draws": change(2, "denoise", "weights"),
     "training.precision": change("tf32", "backend"),
     "training.divergence_bound": change(1e-6, "stop", "history"),

@@ -50,11 +50,13 @@ class RelevelledEnergy(PreparedEnergy, Protocol):
 class EnergyNetwork(Protocol):
     """A family of energies with weights kept outside.
 
-    tasks: the names of the tasks whose conditions it can take; None: any task's. solution_size: D.
+    tasks: the names of the tasks whose conditions it can take; None: any task's. any_size: whether the same weights
+    take problems of any n. solution_size: D.
     """
 
     Settings: ClassVar[Any]
     tasks: ClassVar[tuple[str, ...] | None]
+    any_size: ClassVar[bool]
     solution_size: int
 
     def __init__(

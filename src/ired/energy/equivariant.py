@@ -70,6 +70,7 @@ class EquivariantEnergy:
 
     Settings = EquivariantNetwork
     tasks: ClassVar[tuple[str, ...] | None] = ("inversion",)
+    any_size: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ class MlpEnergy:
 
     Settings = MlpNetwork
     tasks: ClassVar[tuple[str, ...] | None] = None
+    any_size: ClassVar[bool] = False
 
     def __init__(
         self,

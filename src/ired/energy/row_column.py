@@ -63,6 +63,7 @@ class RowColumnEnergy:
 
     Settings = RowColumnNetwork
     tasks: ClassVar[tuple[str, ...] | None] = ("completion", "addition")
+    any_size: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -8,10 +8,10 @@ import torch
 
 from ired.diffusion.descent import Descender
 from ired.diffusion.schedule import noise_schedule
-from ired.energy import build_network
+from ired.energy import EnergyNetwork, build_network
 from ired.negatives import build_strategy
 from ired.study.run_config import RunConfig
-from ired.tasks import build_task
+from ired.tasks import Task, build_task
 from ired.training.engine import Engine
 from ired.training.parts import Parts
 
@@ -24,7 +24,13 @@ def build_parts(config: RunConfig, device: torch.device | str = "cpu") -> Parts:
         noise_schedule(config.schedule).to(device), config.inference.clip, config.release_compat
     )
     strategy = build_strategy(config.negatives, descender)
-    return Parts(task, network, descender, strategy, config.contrast, config.inference)
+    turns = tuple(_at_size(config, n) for n in config.training.sizes or ())
+    return Parts(task, network, descender, strategy, config.contrast, config.inference, turns)
+
+
+def _at_size(config: RunConfig, n: int) -> tuple[Task, EnergyNetwork]:
+    task = build_task(config.problem.model_copy(update={"n": n}))
+    return task, build_network(config.network, task, config.schedule.timesteps)
 
 
 def build_engine(config: RunConfig, seeds: Sequence[int], device: torch.device | str = "cpu") -> Engine:

@@ -24,6 +24,10 @@ class StrategySettings(Strict):
 
     strategy: str
 
+    def keeps_problems(self) -> bool:
+        """Whether negatives of earlier batches, which have a size, come back in later ones."""
+        return False
+
 
 @dataclass(frozen=True)
 class Positives:

@@ -37,6 +37,9 @@ class LangevinSettings(StrategySettings):
     gradient_clip: Positive | None = 0.01
     replay: Replay | None = None
 
+    def keeps_problems(self) -> bool:
+        return self.replay is not None
+
 
 class LangevinNegatives(Strategy):
     """y <- y - eta_t clip(grad_y E) + sigma_multiplier sqrt(2 eta_t) xi, K times; used at level t as it

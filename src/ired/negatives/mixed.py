@@ -25,6 +25,9 @@ class MixedSettings(StrategySettings):
     second: SerializeAsAny[StrategySettings]
     fraction: Fraction = 0.3
 
+    def keeps_problems(self) -> bool:
+        return self.first.keeps_problems() or self.second.keeps_problems()
+
     @field_validator("first", "second", mode="before")
     @classmethod
     def _any_strategy(cls, value: Any) -> Any:

@@ -87,6 +87,16 @@ class RunConfig(Ensemble):
         return self
 
     @model_validator(mode="after")
+    def _several_sizes_work(self) -> RunConfig:
+        if self.training.sizes is not None and not NETWORKS[self.network.kind].any_size:
+            raise ValueError(
+                f"training.sizes: the weights of network `{self.network.kind}` are for one size; leave it out"
+            )
+        if self.training.sizes is not None and self.negatives.keeps_problems():
+            raise ValueError("training.sizes: replayed chains are of one size; leave one of the two out")
+        return self
+
+    @model_validator(mode="after")
     def _parts_know_the_task(self) -> RunConfig:
         stranger = stranger_to_task(self.problem.task, self.network.kind, self.negatives.strategy)
         if stranger:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from ired.base.streams import Streams, stream
-from ired.energy import WeightLayout, Weights
+from ired.energy import EnergyNetwork, WeightLayout, Weights
 from ired.training.cuda_graph import CapturedUpdate
 from ired.training.parts import Parts
 from ired.training.precision import products
@@ -36,6 +36,7 @@ class Engine:
         self.seeds, self.device = seeds, torch.device(device)
         self.task, self.network, self.strategy = parts.task, parts.network, parts.strategy
         self.objective = parts.objective(training.noise_draws)
+        self._turns = parts.turns or ((parts.task, parts.network),)
         initial = [self.network.initial_weights(stream(seed, "weights")) for seed in seeds]
         self.layout = WeightLayout(initial[0])
         flat = torch.stack([self.layout.flatten(weights) for weights in initial]).to(self.device)
@@ -57,7 +58,9 @@ class Engine:
         self.loss_sums = torch.zeros(2, len(seeds), dtype=torch.float64, device=self.device)
         self.loss_count = 0
         self.diverged_at = torch.full((len(seeds),), -1, dtype=torch.int64, device=self.device)
-        self._captured = CapturedUpdate(self) if self.device.type == "cuda" else None
+        # A graph has one shape.
+        one_size = len(self._turns) == 1
+        self._captured = CapturedUpdate(self) if self.device.type == "cuda" and one_size else None
 
     def advance(self) -> None:
         """One training step: draw, differentiate, clip, update, average."""
@@ -66,7 +69,8 @@ class Engine:
         self.learning_rate.fill_(self._learning_rate_now())
         if contrast is not None:
             self.contrast_weight.fill_(contrast.weight_at(self.step))
-        condition, solution = self.task.draw(self.streams, self.training.batch_size, "id")
+        task, _ = self._turns[self.step % len(self._turns)]
+        condition, solution = task.draw(self.streams, self.training.batch_size, "id")
         with products(self.training.precision):
             terms = (self._captured or self.update)(condition, solution)
         self.step += 1
@@ -137,15 +141,19 @@ class Engine:
         return self.layout.unflatten(flat.detach())
 
     def multiply_adds_per_step(self) -> int:
-        """Counted multiply-adds of one seed's step, matrix products only; a derivative by the weights costs
-        twice its forward pass."""
-        shared, energy, gradient = self.network.multiply_adds()
+        """Counted multiply-adds of one seed's step, matrix products only, the mean over sizes; a derivative by the
+        weights costs twice its forward pass."""
+        per_problem = [self._multiply_adds(network) for _, network in self._turns]
+        return round(sum(per_problem) / len(per_problem) * self.training.batch_size)
+
+    def _multiply_adds(self, network: EnergyNetwork) -> float:
+        shared, energy, gradient = network.multiply_adds()
         total = 3.0 * (shared + self.training.noise_draws * (energy + gradient))
         if self.parts.contrast is not None:
             proposal = self.strategy.evaluations()
             compared = energy + gradient if self.parts.contrast.loss == "regression" else 2 * energy
             total += 3.0 * compared + proposal.energies * energy + proposal.gradients * gradient
-        return round(total * self.training.batch_size)
+        return total
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that a resumed run needs, beside the step."""

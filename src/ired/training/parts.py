@@ -18,7 +18,8 @@ from ired.training.objective import Contrast, Objective
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts that training, diagnosis and inference share. `contrast`: None without an energy term."""
+    """The parts that training, diagnosis and inference share. `contrast`: None without an energy term. `turns`: what
+    training draws its batches from, one after the other, each with the network at its size; empty: from the task."""
 
     task: Task
     network: EnergyNetwork
@@ -26,6 +27,7 @@ class Parts:
     strategy: Strategy
     contrast: Contrast | None
     inference: Inference
+    turns: tuple[tuple[Task, EnergyNetwork], ...] = ()
 
     @property
     def schedule(self) -> NoiseSchedule:

@@ -32,18 +32,22 @@ def products(precision: PrecisionName) -> Iterator[None]:
         backend.fp32_precision = before
 
 
+def has_units(precision: PrecisionName, device: str) -> bool:
+    """Whether a device has units for a precision: without them a step would be no faster, or slower."""
+    accelerator = torch.device(device).type == "cuda"
+    if precision == "bf16":
+        return not accelerator and torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return accelerator or precision != "tf32"
+
+
 def check_units(precision: PrecisionName, device: str) -> None:
-    """Whether the device has units for a precision: without them it would be no faster, or slower.
+    """Refuse a precision that a device has no units for.
 
     Raises:
         UserError: it has none.
     """
-    accelerator = torch.device(device).type == "cuda"
-    if precision == "tf32" and not accelerator:
-        raise UserError("training.precision: tf32 is for accelerators, and this run is on a CPU; use float32")
-    if precision == "bf16" and accelerator:
-        raise UserError("training.precision: bf16 is for CPUs, and this run is on an accelerator; use tf32")
-    if precision == "bf16" and not torch.cpu.get_capabilities().get("avx512_bf16", False):
+    if not has_units(precision, device):
         raise UserError(
-            "training.precision: bf16 would be slower on this CPU, which has no units for it; use float32"
+            f"training.precision: {precision} would be no faster on {device}, which has no units for it; use float32"
+            " (tf32 is for accelerators, bf16 for CPUs with AVX512-BF16 or AMX)"
         )

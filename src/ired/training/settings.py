@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from ired.base.settings import Count, Fraction, Positive, Strict
 
@@ -42,6 +42,7 @@ class Training(Strict):
     """How long and on what. `divergence_bound`: a loss beyond it, or one that is not finite, ends the run as
     diverged.
 
+    `sizes`: the n of the batches, taken in turn, in place of the problem's own, which validation and tests keep.
     `noise_draws`: at how many noise levels, each with noise of its own, every problem of a batch is denoised;
     what an energy computes of the condition alone is shared by them. `snapshots`: shares of `steps` at which
     the weights are kept for the diagnostics.
@@ -49,12 +50,21 @@ class Training(Strict):
 
     steps: Count
     batch_size: Count
+    sizes: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] | None = None
     noise_draws: Count = 1
     precision: PrecisionName = "float32"
     divergence_bound: Positive = 1e6
     history_every: Count = 100
     validate_every: Count = 1_000
     snapshots: Annotated[list[Fraction], Field(min_length=1)] = [0.1, 0.5, 1.0]
+
+    @model_serializer(mode="wrap")
+    def _as_before_sizes(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A run of one size has the identity that it had before there could be several."""
+        values = handler(self)
+        if values.get("sizes") is None:
+            values.pop("sizes", None)
+        return values
 
 
 class EarlyStopping(Strict):
