@@ -83,6 +83,7 @@ def tuning(trials: int = 10) -> pd.DataFrame:
                         "n": 5,
                         "n_diverged": 0,
                         "mse_validation": error,
+                        "steady": error,
                         "nominated": best,
                         "at_edge": best and k in (0, trials - 1),
                         "trials": k + 1,

@@ -166,6 +166,7 @@ def test_the_baseline_may_be_called_after_a_variant_that_equals_it(study_values:
     values.pop("worth_scale")
     for scale in values["scales"].values():
         scale.pop("worth", None)  # its arms name the baseline
+        scale.get("seeds_of", {}).pop("worth", None)
     study = ResolvedStudy(put(values, "experiments.mixing.variants", ["none_stabilised", "random", "mixed"]))
     assert study.comparisons("laptop_mlp", "mixing") == [("random", "none"), ("mixed", "none")]
     assert study.comparisons("paper", "mixing")[0] == ("random", "none_stabilised")

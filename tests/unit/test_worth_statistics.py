@@ -15,6 +15,7 @@ from ired.statistics.worth import (
     log_error_ratio,
     log_multiplier,
     slope,
+    steady_errors,
 )
 
 BUDGETS = np.log(60.0 * 2 ** np.arange(7))  # of the baseline; an arm has the five in the middle
@@ -120,3 +121,12 @@ def test_the_expected_best_of_k_trials_is_that_of_drawing_them() -> None:
 def test_an_exact_rate() -> None:
     low, high = clopper_pearson(0, 10)
     assert low == 0 and high == pytest.approx(1 - 0.025 ** (1 / 10))
+
+
+def test_a_steady_rate_is_judged_by_the_worst_up_to_twice_it() -> None:
+    rates = np.array([6e-3, 8.5e-3, 1.2e-2, 1.7e-2, 2.4e-2, 3.4e-2])
+    errors = np.array([5.0, 4.0, 3.0, 2.0, 1.0, math.nan])
+    # 2.4e-2 and 3.4e-2 have nothing tried at twice them; 1.7e-2 has, and it diverged.
+    assert steady_errors(rates, errors)[:3] == pytest.approx([5.0, 4.0, 3.0])
+    assert np.isnan(steady_errors(rates, errors)[3:]).all()
+    assert steady_errors(rates, np.array([5.0, 4.0, 3.0, 6.0, 1.0, 2.0]))[:4] == pytest.approx([5, 6, 6, 6])

@@ -187,9 +187,13 @@ TUNING = Table(
     (
         *ARM, *integers("steps: the budget"), *CHOICE, *integers("n: tuning seeds", "n_diverged"),
         *numbers("mse_validation: geometric mean over the tuning seeds; empty where one diverged"),
+        *numbers(
+            "steady: the worst mse_validation from this learning rate to twice it, at the same weight; empty where that was "
+            "not tried or diverged"
+        ),
         *flags(
-            "nominated: the lowest of the arm's trials at this budget",
-            "at_edge: nominated with the smallest or largest learning rate that was tried",
+            "nominated: the lowest `steady` of the arm's trials at this budget",
+            "at_edge: nominated with the smallest or largest learning rate that has a `steady`",
         ),
         *integers("trials: k, the rank of this row's trial in the order of the grid"),
         *numbers("expected_best: the lowest mse_validation to be expected after k trials"),

@@ -50,8 +50,10 @@ def check_references(resolved: ResolvedStudy) -> None:
     """Every name that is used exists, and no seed stands twice."""
     study, origin = resolved.study, resolved.origin
     for title, scale in study.scales.items():
-        for name in [*scale.experiments, *scale.seeds_of]:
+        for name in scale.experiments:
             resolved.check_name("experiment", name, study.experiments)
+        for name in scale.seeds_of:
+            resolved.check_name("experiment", name, [*study.experiments, *(["worth"] if scale.worth else [])])
         for name in scale.variants:
             resolved.check_name("variant", name, resolved.variants)
         for seeds in [scale.seeds, *scale.seeds_of.values()]:
@@ -117,7 +119,7 @@ def check_worth(resolved: ResolvedStudy) -> None:
             raise UserError(
                 f"{where}: the baseline '{resolved.study.comparison.baseline}' is not among its arms"
             )
-        shared = sorted(set(worth.tuning.seeds) & set(settings.seeds))
+        shared = sorted(set(worth.tuning.seeds) & set(resolved.seeds(scale, "worth")))
         if shared:
             raise UserError(f"{where}: seeds {shared} tune and are judged; give tuning seeds of its own")
         for cell in resolved.cells(scale).values():

@@ -118,8 +118,8 @@ class ResolvedStudy:
         return self._cells[scale]
 
     def cell_seeds(self, scale: str, cell: Cell) -> list[int]:
-        """The seeds of a cell: those of tuning, or the scale's."""
-        return self.scale(scale).seeds if cell.trial is None else self.worth(scale).tuning.seeds
+        """The seeds of a cell: those of tuning, or those of the scale's study of worth."""
+        return self.seeds(scale, "worth") if cell.trial is None else self.worth(scale).tuning.seeds
 
     def cell_runs(self, scale: str, trial: bool) -> list[tuple[str, int]]:
         """(variant, seed) of every trial, or of every judged run."""

@@ -34,8 +34,9 @@ class Experiment(Strict):
 
 class Tuning(Strict):
     """How each arm's learning rate and weight are chosen: at each budget of `steps`, by the geometric mean of the
-    validation MSE over `seeds`, which are none of those that are judged. An arm with a contrast tries every pair of
-    `learning_rates` and `weights`; one without tries `finer_learning_rates`, which are as many."""
+    validation MSE over `seeds`, which are none of those that are judged, and of that the worst from a rate to twice it.
+    An arm with a contrast tries every pair of `learning_rates` and `weights`; one without tries
+    `finer_learning_rates`, which are as many."""
 
     seeds: Seeds
     steps: Annotated[list[Count], Field(min_length=1)]

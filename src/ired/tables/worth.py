@@ -26,6 +26,7 @@ from ired.statistics.worth import (
     log_error_ratio,
     log_multiplier,
     slope,
+    steady_errors,
 )
 from ired.tables.aggregate import provenance, read_runs
 from ired.tables.specification import ExperimentSpec, VariantSpec
@@ -94,16 +95,24 @@ def tuning_table(cells: Cells) -> pd.DataFrame:
     """tuning.csv.
 
     Raises:
-        UserError: every trial of an arm diverged at some budget.
+        UserError: at some budget no trial of an arm is steady.
     """
     rows: list[dict[str, Any]] = []
     for arm, steps in dict.fromkeys((cell.arm, cell.steps) for cell, _ in cells):
         group = [(cell, runs) for cell, runs in cells if (cell.arm, cell.steps) == (arm, steps)]
         errors = np.array([_validation(runs) for _, runs in group])
-        if not np.isfinite(errors).any():
-            raise UserError(f"tuning: every trial of arm {arm} at {steps} steps diverged; try smaller rates")
-        rates = [cell.learning_rate for cell, _ in group]
-        best = int(np.nanargmin(errors))
+        rates = np.array([cell.learning_rate for cell, _ in group])
+        steady = np.full(len(group), np.nan)
+        for weight in {cell.weight for cell, _ in group}:
+            alike = np.array([cell.weight == weight for cell, _ in group])
+            steady[alike] = steady_errors(rates[alike], errors[alike])
+        if not np.isfinite(steady).any():
+            raise UserError(
+                f"tuning: arm {arm} at {steps} steps has no learning rate with which, and with twice of which, every "
+                "trial ended; try smaller ones"
+            )
+        best = int(np.nanargmin(steady))
+        could_win = rates[np.isfinite(steady)]
         # A diverged trial is a bad one, not none: it counts as bad as the worst that ended.
         expected = expected_best(np.where(np.isfinite(errors), errors, np.nanmax(errors)))
         for k, (cell, runs) in enumerate(group):
@@ -117,8 +126,9 @@ def tuning_table(cells: Cells) -> pd.DataFrame:
                     "n": len(runs),
                     "n_diverged": sum(run.metrics.status == "diverged" for run in runs),
                     "mse_validation": errors[k],
+                    "steady": steady[k],
                     "nominated": k == best,
-                    "at_edge": k == best and cell.learning_rate in (min(rates), max(rates)),
+                    "at_edge": k == best and cell.learning_rate in (could_win.min(), could_win.max()),
                     "trials": k + 1,
                     "expected_best": expected[k],
                 }
