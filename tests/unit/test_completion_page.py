@@ -15,7 +15,7 @@ from ired.record.schema import TABLES
 from ired.tasks import build_task
 
 SHIPPED = Path(__file__).parents[2] / "results/shipped"
-SCALES = ("completion",)
+SCALES = ("completion", "completion_solvable", "addition")
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -57,3 +57,30 @@ def test_the_shipped_networks_are_below_what_needs_no_reasoning() -> None:
     for variant in ("none", "random", "adversarial", "deep"):
         assert reached[variant, "mse_id"] <= 0.0166
         assert reached[variant, "mse_ood"] < 0.9 * known["copy", "ood"]
+
+
+def test_the_solvable_completion_is_solved_within_a_factor_of_three_and_addition_nearly_exactly() -> None:
+    """`none`, of which the page says so: Bayes and copying on the same test set; the sum's own error is rounding."""
+    folder = SHIPPED / "completion_solvable/tables/recipes"
+    known = TABLES["reference"].read(folder / "reference.csv").set_index(["predictor", "split"])["mse"]
+    solvable, addition = (
+        TABLES["summary"]
+        .read(SHIPPED / scale / "tables/recipes/summary.csv")
+        .set_index(["variant", "metric"])["mean"]
+        for scale in ("completion_solvable", "addition")
+    )
+    assert solvable["none", "mse_id"] < min(1.9 * known["bayes", "id"], known["copy", "id"] / 16)
+    assert addition["none", "mse_id"] <= 1e-5 and addition["none", "mse_ood"] <= 1e-3
+    assert (addition.filter(like="mse_", axis=0)[["none", "random", "adversarial", "deep"]] < 1e-3).all()
+
+
+def test_the_readme_says_by_how_much_negatives_are_worse(repository: Path) -> None:
+    contrasts = TABLES["contrasts"].read(SHIPPED / "completion_solvable/tables/recipes/contrasts.csv")
+    rows = contrasts[contrasts["metric"] == "mse_id"].set_index("treatment")
+    text = " ".join((repository / "README.md").read_text(encoding="utf-8").split())
+    said = [
+        f"{100 * rows.loc[variant, 'relative_difference']:.0f} %"
+        for variant in ("random", "deep", "adversarial")
+    ]
+    assert "random ones by {}, deep mining by {}, the published recipe by {}".format(*said) in text
+    assert (rows["verdict"] == "worse").all()

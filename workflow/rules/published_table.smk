@@ -1,24 +1,22 @@
 # Needs: shipped tables of trained networks, and the published values. Makes: results/published_table/, the whole of IRED's Table 1 beside
 # reference predictors, which are fitted and tested anew, and beside networks that were tested on the same sets.
 
-# What a part is called -> its task, its scale, and the experiment whose shipped networks stand there; None: predictors alone.
+# What a part is called -> its task, its scale, and the experiment whose shipped networks stand there.
 PROBLEMS = {
     "inversion": ("inversion", "laptop", "strategies"),
     "completion": ("completion", "completion", "recipes"),
-    "solvable completion": ("completion", "completion_solvable", None),
-    "addition": ("addition", "addition", None),
+    "solvable completion": ("completion", "completion_solvable", "recipes"),
+    "addition": ("addition", "addition", "recipes"),
 }
 REFERENCES = [f"results/{scale}/tables/reference.csv" for _, scale, _ in PROBLEMS.values()]
-NETWORKS = [
-    f"results/shipped/{scale}/tables/{experiment}" if experiment else "" for _, scale, experiment in PROBLEMS.values()
-]
+NETWORKS = [f"results/shipped/{scale}/tables/{experiment}" for _, scale, experiment in PROBLEMS.values()]
 
 
 rule published_table:
     """IRED's Table 1 beside reference predictors and our networks: table, page and figure."""
     input:
         references=REFERENCES,
-        networks=[f"{folder}/summary.csv" for folder in NETWORKS if folder],
+        networks=[f"{folder}/summary.csv" for folder in NETWORKS],
         published=PUBLISHED,
     output:
         **{kind: f"results/published_table/published_table.{kind}" for kind in ("csv", "md", "pdf", "png")},
