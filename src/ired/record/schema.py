@@ -193,7 +193,7 @@ TUNING = Table(
         ),
         *flags(
             "nominated: the lowest `steady` of the arm's trials at this budget",
-            "at_edge: nominated with the smallest or largest learning rate that has a `steady`",
+            "at_edge: nominated with the smallest learning rate that was tried, or the largest of which twice was",
         ),
         *integers("trials: k, the rank of this row's trial in the order of the grid"),
         *numbers("expected_best: the lowest mse_validation to be expected after k trials"),

@@ -156,18 +156,23 @@ def clopper_pearson(hits: int, count: int) -> Interval:
     return Interval(float(interval.low), float(interval.high))
 
 
-def steady_errors(rates: Array, errors: Array, margin: float = 2.0) -> Array:
-    """Of every trial, the worst error from its learning rate to `margin` times it: how good a rate is if what is
-    trained from it may turn out less stable than its trials. NaN where no rate so high was tried, or one diverged.
+# Grids have two digits: 4.2e-3, 6.0e-3, 8.5e-3 are steps of sqrt(2).
+_TOLERANCE = 1.05
+
+
+def has_double(rates: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which learning rates of a grid have one that is twice as high or higher, (K,)."""
+    return rates.max() * _TOLERANCE >= 2 * rates
+
+
+def steady_errors(rates: Array, errors: Array) -> Array:
+    """Of every trial, the worst error from its learning rate to twice it: how good a rate is if what is trained with it
+    may turn out less stable than its trials. NaN where no rate so high was tried, or one diverged.
 
     rates, errors: (K,), of trials that differ in the rate alone; errors NaN where diverged. -> (K,)
     """
-    tolerance = 1.05  # grids have two digits: 4.2e-3, 6.0e-3, 8.5e-3 are steps of sqrt(2)
-    result = np.full(len(rates), np.nan)
-    for k, rate in enumerate(rates):
-        if rates.max() * tolerance >= margin * rate:
-            result[k] = errors[(rates >= rate) & (rates <= margin * rate * tolerance)].max()
-    return result
+    worst = [errors[(rates >= rate) & (rates <= 2 * rate * _TOLERANCE)].max() for rate in rates]
+    return np.where(has_double(rates), worst, np.nan)
 
 
 def expected_best(errors: Array) -> Array:

@@ -23,6 +23,7 @@ from ired.statistics.worth import (
     Estimate,
     clopper_pearson,
     expected_best,
+    has_double,
     log_error_ratio,
     log_multiplier,
     slope,
@@ -112,7 +113,7 @@ def tuning_table(cells: Cells) -> pd.DataFrame:
                 "trial ended; try smaller ones"
             )
         best = int(np.nanargmin(steady))
-        could_win = rates[np.isfinite(steady)]
+        could_win = rates[has_double(rates)]
         # A diverged trial is a bad one, not none: it counts as bad as the worst that ended.
         expected = expected_best(np.where(np.isfinite(errors), errors, np.nanmax(errors)))
         for k, (cell, runs) in enumerate(group):
