@@ -188,8 +188,8 @@ TUNING = Table(
         *ARM, *integers("steps: the budget"), *CHOICE, *integers("n: tuning seeds", "n_diverged"),
         *numbers("mse_validation: geometric mean over the tuning seeds; empty where one diverged"),
         *numbers(
-            "steady: the worst mse_validation from this learning rate to twice it, at the same weight; empty where that "
-            "was not tried or diverged"
+            "steady: the worst mse_validation from this learning rate to twice it, at the same weight; empty where "
+            "that was not tried or diverged"
         ),
         *flags(
             "nominated: the lowest `steady` of the arm's trials at this budget",

@@ -160,7 +160,7 @@ def clopper_pearson(hits: int, count: int) -> Interval:
 _TOLERANCE = 1.05
 
 
-def has_double(rates: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def has_double(rates: Array) -> NDArray[np.bool_]:
     """Which learning rates of a grid have one that is twice as high or higher, (K,)."""
     return rates.max() * _TOLERANCE >= 2 * rates
 
