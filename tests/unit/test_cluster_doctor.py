@@ -110,7 +110,7 @@ def test_partitions(project: Path, slurm: FakeSlurm, site: str, sinfo: str, leve
 
 
 def test_submission_limits(project: Path, slurm: FakeSlurm) -> None:
-    slurm.says("squeue", "echo '7|RUNNING|None|n1|other|x'")
+    slurm.says("squeue", "echo '7|RUNNING|None|n1|other|/elsewhere|x'")
     slurm.says("sacctmgr", 'case "$*" in *assoc*) echo "20|";; *) echo "|";; esac')
     (found,) = run(checks_slurm.limits, subject(project))
     assert found.line() == "FAIL limits: jobs 40 > 20 - 1 of yours -> set `max_jobs: 19` in site.yaml"
@@ -119,12 +119,39 @@ def test_submission_limits(project: Path, slurm: FakeSlurm) -> None:
 
 
 def test_orphans_and_a_short_memory(project: Path, slurm: FakeSlurm) -> None:
-    slurm.says("squeue", "echo '7|RUNNING|None|n1|ired_1|rule_train_wildcards_smoke_none_0'")
+    job = "7|RUNNING|None|n1|ired_1|{}|rule_train_wildcards_smoke_none_0"
+    slurm.says("squeue", f"echo '{job.format('/another/checkout')}'")
+    assert run(checks_slurm.orphans, subject(project))[0].level == "ok", "another study's jobs are no orphans"
+    slurm.says("squeue", f"echo '{job.format(project)}'")
     found = run(checks_slurm.orphans, subject(project))[0]
     assert found.level == "FAIL" and "7 RUNNING rule_train_wildcards_smoke_none_0" in found.fact
-    slurm.says("scontrol", "echo 'MinJobAge = 120 sec'; echo 'PreemptMode = CANCEL'")
+    slurm.says("scontrol", "echo 'MinJobAge = 120 sec'")
     levels = [(c.name, c.level) for c in run(checks_slurm.scheduler_config, subject(project))]
-    assert levels == [("status command", "FAIL"), ("requeue", "WARN")]
+    assert levels == [("status command", "FAIL")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "preemptible", "level", "cure"),
+    [
+        ("OFF", "false", "ok", ""),
+        ("REQUEUE", "true", "ok", ""),
+        ("REQUEUE", "false", "WARN", "set `preemptible: true`"),
+        ("CANCEL", "false", "WARN", "starts no preempted job again there"),
+        ("CANCEL", "true", "WARN", "add --retries 20"),
+    ],
+)
+def test_preemption_is_asked_of_the_training_jobs_partition(
+    project: Path, slurm: FakeSlurm, mode: str, preemptible: str, level: str, cure: str
+) -> None:
+    """The cluster's own mode says nothing where the partition has another."""
+    scontrol = (
+        f'case "$*" in *"partition gpu"*) echo "   PreemptMode={mode}";; *) echo PreemptMode=GANG;; esac'
+    )
+    slurm.says("scontrol", scontrol)
+    (found,) = run(
+        checks_slurm.preemption, subject(project, f"gpu_partition: gpu\npreemptible: {preemptible}")
+    )
+    assert found.level == level and cure in found.cure and f"of gpu is {mode}" in found.fact
 
 
 def test_no_answer_about_orphans_is_not_none_of_them(project: Path, slurm: FakeSlurm) -> None:

@@ -234,10 +234,19 @@ def test_job_states_and_the_queue(slurm: FakeSlurm) -> None:
     assert job_state("4") is None and queue("ired") is None
     slurm.state("unknown")
     assert job_state("4") == "GONE"
-    slurm.says("squeue", "printf '7|PENDING|QOSMaxGRESPerUser||ired_x|rule_train\\n8|RUNNING|None|n1|b|c\\n'")
+    here = os.getcwd()
+    rows = [
+        f"7|PENDING|QOSMaxGRESPerUser||ired_x|{here}|rule_train",
+        "8|RUNNING|None|n1|b|/|c",
+        "10|CANCELLED|None|n1|ired_x|/another/checkout|c|d",
+        f"9|TIMEOUT|None|n1|ired_x|{here}|c",
+    ]
+    slurm.says("squeue", f"printf '%s\\n' {' '.join(repr(row) for row in rows)}")
     jobs = queue("ired")
-    assert jobs is not None and [(j.job, j.reason, j.live) for j in jobs] == [
-        ("7", "QOSMaxGRESPerUser", True)
+    assert jobs is not None and [(j.job, j.reason, j.live, j.here, j.comment) for j in jobs] == [
+        ("7", "QOSMaxGRESPerUser", True, True, "rule_train"),
+        ("9", "None", False, True, "c"),
+        ("10", "None", False, False, "c|d"),
     ]
 
 

@@ -34,7 +34,7 @@ def reachable(subject: Subject) -> Iterator[Check]:
 
 
 def scheduler_config(subject: Subject) -> Iterator[Check]:
-    """How long ended jobs are remembered, and who restarts jobs."""
+    """How long ended jobs are remembered."""
     answer = ask("scontrol", "show", "config")
     if not answer.ok:
         return
@@ -45,13 +45,30 @@ def scheduler_config(subject: Subject) -> Iterator[Check]:
     else:
         cure = "ask for a longer MinJobAge; until then watch `python -m ired status` for lost jobs"
         yield Check("status command", FAIL, f"MinJobAge {seconds} s is below {SAFE_AGE} s", cure)
-    requeue, preempt = (config_value(answer.out, key) or "?" for key in ("JobRequeue", "PreemptMode"))
-    fact = f"JobRequeue={requeue}, PreemptMode={preempt}, profile says " + (
-        "requeue" if subject.site.preemptible else "no-requeue"
-    )
-    risky = preempt.upper() not in ("OFF", "?") and not subject.site.preemptible
-    cure = "if your partition is preemptible, set `preemptible: true` in site.yaml"
-    yield Check("requeue", WARN if risky else OK, fact, cure if risky else "")
+
+
+def preemption(subject: Subject) -> Iterator[Check]:
+    """Who starts a job again that the training job's partition took its node from."""
+    name = subject.train(1).get("slurm_partition") or _default_partition()
+    answer = ask("scontrol", "show", "partition", str(name))
+    mode = re.search(r"\bPreemptMode=(\S+)", answer.out)
+    if not answer.ok or mode is None:
+        return
+    requeues, wanted = "REQUEUE" in mode.group(1).upper(), subject.site.preemptible
+    fact = f"PreemptMode of {name} is {mode.group(1)}, jobs say {'requeue' if wanted else 'no-requeue'}"
+    if mode.group(1).upper() == "OFF" or (requeues and wanted):
+        yield Check("preemption", OK, fact)
+    elif requeues:
+        cure = "set `preemptible: true` in site.yaml, or each preemption costs a run one of its attempts"
+        yield Check("preemption", WARN, fact, cure)
+    else:
+        cure = "SLURM starts no preempted job again there: each costs a run an attempt, so add --retries 20"
+        yield Check("preemption", WARN, fact, cure)
+
+
+def _default_partition() -> str:
+    names = ask("sinfo", "--noheader", "--format=%P").out.split()
+    return next((name.rstrip("*") for name in names if name.endswith("*")), "")
 
 
 def partition(subject: Subject) -> Iterator[Check]:
@@ -153,7 +170,7 @@ def limits(subject: Subject) -> Iterator[Check]:
 def orphans(subject: Subject) -> Iterator[Check]:
     """Jobs of an earlier call of Snakemake: a second copy of them would meet their locks."""
     known = queue(PREFIX)
-    live = [job for job in known or [] if job.live]
+    live = [job for job in known or [] if job.live and job.here]
     if known is None:
         cure = "ask again before you start Snakemake: jobs of an earlier call may still run"
         yield Check("orphans", WARN, "squeue does not answer", cure)

@@ -24,6 +24,7 @@ PROJECT: tuple[CheckFunction, ...] = (
 )
 SCHEDULER: tuple[CheckFunction, ...] = (
     checks_slurm.scheduler_config,
+    checks_slurm.preemption,
     checks_slurm.partition,
     checks_slurm.accepted,
     checks_slurm.limits,

@@ -57,7 +57,7 @@ class Site(Strict):
 
 
 def put_shims_first(folder: Path = SITE_FILE.parent / "bin") -> None:
-    """Put the sbatch that waits, and the sacct that asks squeue, first in this process's PATH."""
+    """Put the scheduler's commands as the executor needs them first in this process's PATH."""
     first = str(folder.resolve())
     if first not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([first, os.environ["PATH"]])
