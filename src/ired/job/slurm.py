@@ -81,7 +81,8 @@ def duration(text: str) -> float | None:
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """A line of squeue. `folder`: where it was submitted; `comment`: what the submitter wrote of its rule and wildcards."""
+    """A line of squeue. `folder`: where it was submitted; `comment`: what the submitter wrote of the job's rule and
+    wildcards."""
 
     job: str
     state: str
