@@ -61,8 +61,8 @@ def test_t4_a_job_stops_before_its_time_limit_and_asks_for_more(
     rig: Rig, project: Project, finished: Finished
 ) -> None:
     project.pace(2 * SLOW)  # longer than the minute of the first attempt
-    limit = ("--set-resources", "train:runtime=attempt", "train:slurm_extra='--open-mode=append'")
-    controller = project.start(*project.metrics(0), *limit)
+    project.site("train_minutes: 1\n")
+    controller = project.start(*project.metrics(0))
     project.wait_ended(0)
     project.pace(0)
     assert controller.wait() == 0

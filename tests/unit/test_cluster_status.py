@@ -123,6 +123,13 @@ def test_the_newest_job_decides_and_another_checkout_says_nothing(layout: Layout
     assert seeds(layout)[0].kind == "not started"
 
 
+def test_a_job_that_waits_for_a_stop_file_says_so(layout: Layout, slurm: FakeSlurm) -> None:
+    (state_of(layout, 0) / "STOP").touch()
+    jobs_are(slurm, (9, "PENDING", 0))
+    found = seeds(layout)[0]
+    assert found.kind == "pending" and found.detail.endswith("/STOP exists; remove it to let the run go on")
+
+
 def test_no_age_is_invented_for_a_lock_that_is_being_written(layout: Layout, slurm: FakeSlurm) -> None:
     slurm.state("down")
     lock = state_of(layout, 0) / "lock.json"
@@ -263,6 +270,11 @@ echo "sbatch: error: {text}" >&2; exit 1"""
     [
         ("QOSMaxSubmitJobPerUserLimit", 2, 3, 0),
         ("Batch job submission failed: Socket timed out on send/recv operation", 1, 2, 0),
+        ("Batch job submission failed: Zero Bytes were transmitted or received", 1, 2, 0),
+        ("Batch job submission failed: Slurm backup controller in standby mode", 1, 2, 0),
+        ("slurm_persist_conn_open_without_init: failed to open: Connection refused", 1, 2, 0),
+        ("Batch job submission failed: Protocol authentication error", 1, 2, 0),
+        ("Batch job submission failed: Communication connection failure", 1, 2, 0),
         ("invalid partition specified: x", 9, 1, 1),
         ("Batch job submission failed: Invalid account", 9, 1, 1),
         ("AssocMaxSubmitJobLimit", 99, 4, 1),
@@ -281,6 +293,42 @@ def test_the_patient_sbatch(
     assert done.returncode == code and done.stdout == ("77\n" if code == 0 else "")
     assert text in done.stderr
     assert len((slurm.folder / "sbatch.calls").read_text().splitlines()) == calls
+
+
+def test_jobs_are_cancelled_once_the_scheduler_is_back(
+    repository: Path, tmp_path: Path, slurm: FakeSlurm
+) -> None:
+    away = '[ ! -e "$0.away" ] || { echo "error: Unable to contact slurm controller"; exit 1; }'
+    away = f'echo "$*" >> "$0.calls"; {away}'
+    slurm.says("scancel", away)
+    shutil.copytree(repository / "profiles/slurm/bin", tmp_path / "patient")
+    environment = os.environ | {
+        "PATH": f"{tmp_path / 'patient'}:{os.environ['PATH']}",
+        "IRED_SCANCEL_PAUSE": "0.1",
+    }
+
+    def cancel() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["scancel", "7", "8"], env=environment, capture_output=True, text=True, check=False
+        )
+
+    assert cancel().returncode == 0
+    calls, flag = slurm.folder / "scancel.calls", slurm.folder / "scancel.away"
+    flag.touch()
+    told = cancel()
+    assert (
+        told.returncode == 1
+        and "cancels the jobs when it does" in told.stderr
+        and "scancel 7 8" in told.stderr
+    )
+    flag.unlink()
+    process = int(told.stderr.split("process ")[1].split()[0])
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert set(calls.read_text().splitlines()) == {"7 8"} and len(calls.read_text().splitlines()) >= 3
+    slurm.says("scancel", "echo 'error: Invalid job id 7' >&2; exit 1")
+    assert (cancel().returncode, cancel().stderr) == (1, "error: Invalid job id 7\n"), "refused for good"
 
 
 def test_states_come_from_squeue_whatever_the_executor_asks(

@@ -52,6 +52,13 @@ def test_a_finished_run_whose_metrics_were_deleted_is_asked_for_again(
     assert planned(snakemake(*tables))["train"] == 1
 
 
+def test_set_resources_must_not_take_the_accelerator_away(snakemake: Snakemake) -> None:
+    call = ("-n", "results/paper/runs/none/seed0/metrics.json", "--profile", "profiles/slurm")
+    done = snakemake(*call, "--set-resources", "train:runtime=600")
+    assert done.returncode != 0 and "takes mem_mb, slurm_extra, gpu, accelerators from `train`" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_one_run_by_its_path(snakemake: Snakemake) -> None:
     jobs = planned(snakemake("-n", "results/laptop/runs/adversarial/seed3/metrics.json"))
     assert jobs == {"train": 1, "dataset": 1}

@@ -22,9 +22,6 @@ rule aggregate:
         provenance="results/{scale}/tables/{experiment}/provenance.json",
     log:
         "results/{scale}/logs/aggregate/{experiment}.log",
-    resources:
-        mem_mb=8000,
-        runtime=60,
     params:
         experiment=lambda w: json.dumps(STUDY.specification(w.scale, w.experiment)),
         runs="results/{scale}/runs",

@@ -19,6 +19,7 @@ PROJECT: tuple[CheckFunction, ...] = (
     checks_project.git,
     checks_project.config,
     checks_project.lint,
+    checks_project.packing,
     checks_project.storage,
     checks_project.plan,
 )

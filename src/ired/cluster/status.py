@@ -125,7 +125,9 @@ def _status(config: RunConfig, variant: str, layout: Layout, jobs: dict[str, Que
     if alive:
         return RunStatus(name, "running", f"{held}, {alive}", shown, None)
     if live and live.state == "PENDING":
-        return RunStatus(name, "pending", f"job {live.job}: {live.reason}", None, None)
+        stop = stop_file(folder)
+        why = f"{stop} exists; remove it to let the run go on" if stop else live.reason
+        return RunStatus(name, "pending", f"job {live.job}: {why}", None, None)
     if live and (lock is None or lock.get("job") != live.job):
         # A stale lock is of the attempt before, until this one has loaded what it needs and takes it over.
         return RunStatus(
