@@ -233,6 +233,14 @@ class Rig:
         live = lambda: {found["id"] for found in self.jobs("R,CG,CF,S")}  # noqa: E731
         wait_for(lambda: job not in live(), seconds, f"the end of job {job}")
 
+    def waits(self, job: str) -> bool:
+        """Whether a job is back in the queue, until a time to come."""
+        return any(found["id"] == job and found["state"] == "PENDING" for found in self.jobs("PD"))
+
+    def release(self, job: str) -> None:
+        """Start a job that waits for its time."""
+        self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+
     def steps(self, node: str) -> list[int]:
         """Process ids of the step daemons whose job runs on a node."""
         ids = {job["id"] for job in self.jobs() if job["node"] == node}

@@ -200,11 +200,50 @@ def test_t10c_a_killed_controller_leaves_orphans_that_are_named_and_finish(
     assert f"{job} RUNNING rule_train_wildcards_tiny_none_0" in said and "FAIL orphans" in said
     assert project.run("--unlock", *project.metrics(0)).code == 0
     second = project.start(*project.metrics(0), "--retries", "0")  # a forced duplicate
-    assert second.wait() == 1
+    wait_for(
+        lambda: any(rig.waits(found) for found in second.submitted),
+        180,
+        "the duplicate's return to the queue",
+    )
     assert f"is being trained by job {job}" in project.log(0), "never two writers"
     project.pace(0)
     rig.wait_over(job)
-    third = project.run(*project.metrics(0))
-    assert third.code == 0
-    finished(third, 0)
+    rig.release(*second.submitted)
+    assert second.wait() == 0, "and no attempt is used up"
+    finished(second, 0)
     assert trainings(project, 0) == 1, "nothing is trained twice"
+
+
+def test_t17_a_stop_file_costs_no_attempt(rig: Rig, project: Project, finished: Finished) -> None:
+    project.pace(SLOW)
+    controller = project.start(*project.metrics(0), "--retries", "0")
+    project.wait_trained(0)
+    job = rig.jobs()[0]["id"]
+    (project.state(0) / "STOP").touch()
+    wait_for(lambda: rig.waits(job), 90, "the job's return to the queue")
+    assert "STOP exists; remove it to let the run go on" in project.ired("status").stdout
+    (project.state(0) / "STOP").unlink()
+    project.pace(0)
+    rig.release(job)
+    assert controller.wait() == 0
+    finished(controller, 0)
+    assert controller.submitted == [job] and resumed_at(project, 0) > 0
+    first, last = project.ends(0)
+    assert "STOP exists" in (first or "") and last == "finished"
+
+
+def test_t18_ctrl_c_while_the_scheduler_is_away(rig: Rig, project: Project, finished: Finished) -> None:
+    project.pace(SLOW)
+    controller = project.start(*project.metrics(0), IRED_SCANCEL_PAUSE="2")
+    project.wait_trained(0)
+    job = rig.jobs()[0]["id"]
+    rig.end("slurmctld")
+    controller.send(signal.SIGINT)
+    assert controller.wait(200) != 0
+    rig.launch("slurmctld", "slurmctld", "-D")
+    assert "cancels the jobs when it does" in controller.said and f"scancel {job}" in controller.said
+    wait_for(lambda: job in [found["id"] for found in rig.jobs("CA")], 120, "the job's end")
+    project.pace(0)
+    again = project.run(*project.metrics(0))
+    finished(again, 0)
+    assert again.code == 0 and project.ends(0) == [Begins("received SIGTERM"), "finished"]

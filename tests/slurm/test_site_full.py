@@ -128,10 +128,15 @@ def test_t16b_the_same_results_from_another_checkout(
     ignore = shutil.ignore_patterns("results", ".snakemake", "controller-*")
     shutil.copytree(project.root, other.root, ignore=ignore)
     (other.root / "results").symlink_to(project.root / "results")
-    second = other.run(*other.metrics(0), "--retries", "0")
-    assert second.code == 1 and f"is being trained by job {job}" in project.log(0)
+    second = other.start(*other.metrics(0), "--retries", "0")
+    wait_for(
+        lambda: any(rig.waits(found) for found in second.submitted), 180, "the second's return to the queue"
+    )
+    assert f"is being trained by job {job}" in project.log(0)
     project.pace(0)
     assert first.wait() == 0
+    rig.release(*second.submitted)
+    assert second.wait() == 0
     finished(first, 0)
     assert trainings(project, 0) == 1
 

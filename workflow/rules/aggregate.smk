@@ -4,7 +4,8 @@
 
 def last_files(wildcards):
     """The files that `train` and `diagnose` write last of every run: two for all, since 5,000 runs of seventeen files are slow
-    to plan. Without the first, a run whose metrics.json was deleted after its diagnosis would never be asked for again."""
+    to plan. Without the first, a run whose metrics.json was deleted after its diagnosis would never be asked for again.
+    """
     runs = STUDY.runs(wildcards.scale, wildcards.experiment)
     names = ("metrics.json", "error_sizes.csv")
     return [f"{RUN}/{name}".format(scale=wildcards.scale, variant=v, seed=s) for v, s in runs for name in names]
