@@ -235,7 +235,7 @@ class Rig:
 
     def waits(self, job: str) -> bool:
         """Whether a job is back in the queue, until a time to come."""
-        return any(found["id"] == job and found["state"] == "PENDING" for found in self.jobs("PD"))
+        return self.ask("squeue", "--noheader", f"--jobs={job}", "--format=%T %r") == "PENDING BeginTime"
 
     def release(self, job: str) -> None:
         """Start a job that waits for its time."""
