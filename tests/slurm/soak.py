@@ -240,9 +240,7 @@ def report(soak: Soak, done: bool, reference: Project, options: argparse.Namespa
     every = sum(len(rows) for rows in made.values())
     needed = sum(len({step for _, _, step in rows}) for rows in made.values())
     actions = ", ".join(f"{what} ({count})" for what, count in soak.actions.items()) or "none"
-    print(
-        f"\nseed {options.seed}, {options.minutes:g} minutes: {len(soak.faults)} faults, {soak.calls} calls of Snakemake"
-    )
+    print(f"\nseed {options.seed}, {options.minutes:g} minutes, {len(soak.faults)} faults, {soak.calls} calls")
     print(f"steps repeated: {every - needed} of {needed} ({(every - needed) / max(needed, 1):.1%})")
     print(f"done because doctor said so: {actions}")
     print(

@@ -159,7 +159,8 @@ def limits(subject: Subject) -> Iterator[Check]:
     """Submission limits of the user's association and QOS, where accounting tells them."""
     words = ("sacctmgr", "--noheader", "--parsable2", "show")
     assoc = ask(*words, "assoc", f"user={getpass.getuser()}", "format=MaxSubmitJobs,GrpSubmitJobs")
-    qos = ask(*words, "qos", f"name={subject.site.qos or 'normal'}", "format=MaxSubmitJobsPU,GrpSubmit")
+    names = ",".join(filter(None, {subject.site.qos or "normal", subject.site.gpu_qos}))
+    qos = ask(*words, "qos", f"name={names}", "format=MaxSubmitJobsPU,GrpSubmit")
     found = [int(n) for n in re.findall(r"\d+", f"{assoc.out} {qos.out}")] if assoc.ok or qos.ok else []
     mine = [job for job in queue("") or [] if job.live]
     jobs = int(subject.settings.get("jobs", 1))
