@@ -3,6 +3,7 @@
 # make published_table  IRED's Table 1 beside reference predictors and trained networks, in a minute
 # make test      all tests that need no extra server          make lint     style, types, rules
 # make figures   every figure that tables at hand allow       make bench    speed of a training step
+# make soak      a study under random faults on a pretended cluster; MINUTES=20 SEED=0
 # make lock      resolve requirements.lock anew
 # make doctor    is this cluster ready?                       make clean-results   asks, then deletes results and checkpoints
 # make help      this list
@@ -19,7 +20,7 @@ DRAW := $(EXPERIMENTS:%=draw_%) draw_worth
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: help lock study experiments test test-slurm test-slurm-all doctor lint figures published_table bench workflow-graph clean-results environment
+.PHONY: help lock study experiments test test-slurm test-slurm-all soak doctor lint figures published_table bench workflow-graph clean-results environment
 
 environment: $(VENV)/.installed
 
@@ -76,6 +77,12 @@ test-slurm: environment
 
 test-slurm-all: environment
 	$(BIN)/python -m pytest -m "slurm or slurm_full" tests/slurm -rs
+
+MINUTES ?= 20
+SEED ?= 0
+
+soak: environment
+	$(BIN)/python tests/slurm/soak.py --minutes $(MINUTES) --seed $(SEED)
 
 doctor: environment
 	@$(BIN)/python -m ired doctor

@@ -106,7 +106,12 @@ def train(
     receipt: Annotated[
         Path | None, typer.Option(help="Instead of folders: a JSON file that lists what has been trained.")
     ] = None,
-    device: Device = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            envvar="IRED_TRAIN_DEVICE", help="cpu, cuda, or auto: an accelerator where torch sees one."
+        ),
+    ] = "auto",
     threads: Threads = None,
     max_minutes: Annotated[float | None, typer.Option(help="Stop with a checkpoint after this time.")] = None,
     checkpoint_minutes: Annotated[

@@ -64,6 +64,7 @@ class Project:
         self.environment = os.environ | {
             "PYTHONPATH": str(root / "src"),
             "IRED_CHECKPOINT_MINUTES": "0.01",
+            "IRED_TRAIN_DEVICE": "cpu",  # the nodes' accelerators are pretended
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         for name in list(self.environment):
@@ -107,6 +108,10 @@ class Project:
         aside = self.root / ".pace"
         aside.write_text(str(seconds))
         aside.replace(self.root / "pace")
+
+    def site(self, text: str) -> None:
+        """The facts of the cluster."""
+        (self.root / "profiles/slurm/site.yaml").write_text(text)
 
     def command(self, *words: str, profile: str = "slurm") -> list[str]:
         """Snakemake with a profile."""

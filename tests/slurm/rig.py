@@ -45,6 +45,8 @@ SlurmdTimeout=20
 MinJobAge=600
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,defer
 EnforcePartLimits=ALL
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 # Nodes may say they have more than the machine under them.
 SlurmdParameters=config_overrides
 GresTypes=gpu
@@ -56,8 +58,9 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd-%n.log
 NodeName=n1 NodeHostname=localhost Port=17001 CPUs=8 RealMemory=64000 Gres=gpu:1 State=UNKNOWN
 NodeName=n2 NodeHostname=localhost Port=17002 CPUs=8 RealMemory=64000 Gres=gpu:1 State=UNKNOWN
-PartitionName=gpu Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
-PartitionName=short Nodes=n1,n2 MaxTime=1 State=UP
+PartitionName=gpu Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=short Nodes=n1,n2 MaxTime=1 State=UP PriorityTier=1
+PartitionName=urgent Nodes=n1,n2 MaxTime=INFINITE State=UP PriorityTier=10
 """
 # Any device file stands in for an accelerator; no test opens it.
 GRES = "NodeName=n1 Name=gpu File=/dev/tty0\nNodeName=n2 Name=gpu File=/dev/tty1\n"
@@ -229,6 +232,14 @@ class Rig:
         """Wait until a job runs no more, or waits to run again."""
         live = lambda: {found["id"] for found in self.jobs("R,CG,CF,S")}  # noqa: E731
         wait_for(lambda: job not in live(), seconds, f"the end of job {job}")
+
+    def waits(self, job: str) -> bool:
+        """Whether a job is back in the queue, until a time to come."""
+        return self.ask("squeue", "--noheader", f"--jobs={job}", "--format=%T %r") == "PENDING BeginTime"
+
+    def release(self, job: str) -> None:
+        """Start a job that waits for its time."""
+        self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def steps(self, node: str) -> list[int]:
         """Process ids of the step daemons whose job runs on a node."""

@@ -61,8 +61,8 @@ def test_t4_a_job_stops_before_its_time_limit_and_asks_for_more(
     rig: Rig, project: Project, finished: Finished
 ) -> None:
     project.pace(2 * SLOW)  # longer than the minute of the first attempt
-    limit = ("--set-resources", "train:runtime=attempt", "train:slurm_extra='--open-mode=append'")
-    controller = project.start(*project.metrics(0), *limit)
+    project.site("train_minutes: 1\n")
+    controller = project.start(*project.metrics(0))
     project.wait_ended(0)
     project.pace(0)
     assert controller.wait() == 0
@@ -91,6 +91,23 @@ def test_t5_work_of_a_dead_node_moves_to_the_other(rig: Rig, project: Project, f
         controller.submitted[0]
     ] == dead
     assert len(project.ends(0)) == 2 and resumed_at(project, 0) > 0
+
+
+def test_t5c_a_preempted_job_is_submitted_again(rig: Rig, project: Project, finished: Finished) -> None:
+    """The executor leaves it to SLURM, which starts nothing again that it has cancelled."""
+    project.pace(SLOW)
+    controller = project.start(*project.metrics(0))
+    project.wait_trained(0)
+    job = rig.jobs()[0]["id"]
+    rig.ask(
+        "sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 5"
+    )
+    wait_for(lambda: job in [found["id"] for found in rig.jobs("PREEMPTED")], 90, "the preemption")
+    project.pace(0)
+    assert controller.wait(180) == 0
+    finished(controller, 0)
+    assert len(controller.submitted) == 2 and resumed_at(project, 0) > 0
+    assert project.ends(0) == [Begins("received SIGTERM"), "finished"]
 
 
 def test_t6_refused_submissions(rig: Rig, project: Project, finished: Finished) -> None:

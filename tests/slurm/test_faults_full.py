@@ -33,7 +33,7 @@ def test_t3a_a_requeue_is_refused_and_the_job_goes_on(rig: Rig, project: Project
 def test_t3b_on_a_preemptible_partition_the_same_job_resumes(
     rig: Rig, project: Project, finished: Finished
 ) -> None:
-    (project.root / "profiles/slurm/site.yaml").write_text("preemptible: true\n")
+    project.site("preemptible: true\n")
     project.pace(SLOW)
     controller = project.start(*project.metrics(0))
     project.wait_trained(0)
@@ -55,13 +55,12 @@ def test_t4b_a_job_that_knows_no_limit_saves_at_the_schedulers_signal(
     rig: Rig, project: Project, finished: Finished
 ) -> None:
     fake(project, "squeue", NO_LIMIT)
-    limit = "train:slurm_extra='--open-mode=append'"
-    runtime = ("--set-resources", "train:runtime=attempt*attempt", limit)
+    project.site("train_minutes: 1\n")
     # The rule's own --max-minutes must not be what stops it.
     rule = project.root / "workflow/rules/train.smk"
     rule.write_text(re.sub(r'" \$\{\{SLURM_JOB_ID.*\n', '""\n', rule.read_text()))
     project.pace(5 * SLOW)
-    controller = project.start(*project.metrics(0), *runtime)
+    controller = project.start(*project.metrics(0))
     project.wait_trained(0)
     rig.wait_over(rig.jobs()[0]["id"], 240)
     project.pace(0)
@@ -121,8 +120,8 @@ HOG = b"x" * 1_100_000_000
 def test_t8_more_memory_at_the_second_attempt(rig: Rig, project: Project, finished: Finished) -> None:
     project.append("src/ired/training/engine.py", HOG)
     project.pace(SLOW)
-    memory = ("--set-resources", "train:mem_mb=min(1000 * attempt, 2000)", "train:runtime=10")
-    controller = project.start(*project.metrics(0), *memory, "--retries", "1")
+    project.site("train_minutes: 10\ntrain_mem_mb: 1000\nmax_mem_mb: 2000\n")
+    controller = project.start(*project.metrics(0), "--retries", "1")
     wait_for(lambda: controller.submitted, 60, "a job")
     job = controller.submitted[0]
     wait_for(lambda: job in [found["id"] for found in rig.jobs("F,OOM,CA")], 120, "out of memory")
@@ -138,8 +137,8 @@ def test_t8_more_memory_at_the_second_attempt(rig: Rig, project: Project, finish
 def test_t8b_status_says_oom_where_memory_never_suffices(rig: Rig, project: Project) -> None:
     project.append("src/ired/training/engine.py", HOG)
     project.pace(SLOW)
-    memory = ("--set-resources", "train:mem_mb=1000", "train:runtime=10")
-    controller = project.run(*project.metrics(0), *memory, "--retries", "0")
+    project.site("train_minutes: 10\ntrain_mem_mb: 1000\n")
+    controller = project.run(*project.metrics(0), "--retries", "0")
     assert controller.code == 1
     report = {run["run"]: run for run in json.loads(project.ired("status", "--json").stdout)}
     assert report["none/seed0"]["kind"] in ("failed", "lost"), report["none/seed0"]
@@ -201,11 +200,50 @@ def test_t10c_a_killed_controller_leaves_orphans_that_are_named_and_finish(
     assert f"{job} RUNNING rule_train_wildcards_tiny_none_0" in said and "FAIL orphans" in said
     assert project.run("--unlock", *project.metrics(0)).code == 0
     second = project.start(*project.metrics(0), "--retries", "0")  # a forced duplicate
-    assert second.wait() == 1
+    wait_for(
+        lambda: any(rig.waits(found) for found in second.submitted),
+        180,
+        "the duplicate's return to the queue",
+    )
     assert f"is being trained by job {job}" in project.log(0), "never two writers"
     project.pace(0)
     rig.wait_over(job)
-    third = project.run(*project.metrics(0))
-    assert third.code == 0
-    finished(third, 0)
+    rig.release(*second.submitted)
+    assert second.wait() == 0, "and no attempt is used up"
+    finished(second, 0)
     assert trainings(project, 0) == 1, "nothing is trained twice"
+
+
+def test_t17_a_stop_file_costs_no_attempt(rig: Rig, project: Project, finished: Finished) -> None:
+    project.pace(SLOW)
+    controller = project.start(*project.metrics(0), "--retries", "0")
+    project.wait_trained(0)
+    job = rig.jobs()[0]["id"]
+    (project.state(0) / "STOP").touch()
+    wait_for(lambda: rig.waits(job), 90, "the job's return to the queue")
+    assert "STOP exists; remove it to let the run go on" in project.ired("status").stdout
+    (project.state(0) / "STOP").unlink()
+    project.pace(0)
+    rig.release(job)
+    assert controller.wait() == 0
+    finished(controller, 0)
+    assert controller.submitted == [job] and resumed_at(project, 0) > 0
+    first, last = project.ends(0)
+    assert "STOP exists" in (first or "") and last == "finished"
+
+
+def test_t18_ctrl_c_while_the_scheduler_is_away(rig: Rig, project: Project, finished: Finished) -> None:
+    project.pace(SLOW)
+    controller = project.start(*project.metrics(0), IRED_SCANCEL_PAUSE="2")
+    project.wait_trained(0)
+    job = rig.jobs()[0]["id"]
+    rig.end("slurmctld")
+    controller.send(signal.SIGINT)
+    assert controller.wait(200) != 0
+    rig.launch("slurmctld", "slurmctld", "-D")
+    assert "cancels the jobs when it does" in controller.said and f"scancel {job}" in controller.said
+    wait_for(lambda: job in [found["id"] for found in rig.jobs("CA")], 120, "the job's end")
+    project.pace(0)
+    again = project.run(*project.metrics(0))
+    finished(again, 0)
+    assert again.code == 0 and project.ends(0) == [Begins("received SIGTERM"), "finished"]

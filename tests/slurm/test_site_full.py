@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from project import Project
+from project import Project, contents
 from rig import Rig, wait_for
 from scenario import SLOW, Finished, trainings
 
@@ -29,14 +30,13 @@ def test_t13a_modules_of_the_site_file(rig: Rig, project: Project, finished: Fin
     folder = project.root / "modulefiles"
     (folder / "accelerator").mkdir(parents=True)
     (folder / "accelerator" / "1.0").write_text(MODULE)
-    site = project.root / "profiles/slurm/site.yaml"
-    site.write_text(f"modules: [accelerator/1.0]\nmodules_init: {init}\n")
+    project.site(f"modules: [accelerator/1.0]\nmodules_init: {init}\n")
     project.append(
         "src/ired/training/engine.py", '\nimport os\nassert os.environ["IRED_TEST_MODULE"] == "loaded"\n'
     )
     good = project.run(*project.metrics(0), MODULEPATH=str(folder))
     assert good.code == 0 and (project.run_dir(0) / "metrics.json").exists()
-    site.write_text(f"modules: [accelerator/9.9]\nmodules_init: {init}\n")
+    project.site(f"modules: [accelerator/9.9]\nmodules_init: {init}\n")
     started = time.monotonic()
     bad = project.run(*project.metrics(1), "--retries", "0", MODULEPATH=str(folder))
     assert bad.code == 1 and time.monotonic() - started < 120 and trainings(project, 1) == 0
@@ -47,8 +47,7 @@ def test_t13a_modules_of_the_site_file(rig: Rig, project: Project, finished: Fin
 
 def test_t13b_no_environment_on_the_node(rig: Rig, project: Project) -> None:
     started = time.monotonic()
-    site = project.root / "profiles/slurm/site.yaml"
-    site.write_text("precommand: export PATH=/nowhere\n")
+    project.site("precommand: export PATH=/nowhere\n")
     controller = project.run(*project.metrics(0), "--retries", "0")
     assert controller.code == 1 and time.monotonic() - started < 120
     logs = "".join(p.read_text() for p in (project.root / "results/.state/slurm_logs").rglob("*.log"))
@@ -129,10 +128,15 @@ def test_t16b_the_same_results_from_another_checkout(
     ignore = shutil.ignore_patterns("results", ".snakemake", "controller-*")
     shutil.copytree(project.root, other.root, ignore=ignore)
     (other.root / "results").symlink_to(project.root / "results")
-    second = other.run(*other.metrics(0), "--retries", "0")
-    assert second.code == 1 and f"is being trained by job {job}" in project.log(0)
+    second = other.start(*other.metrics(0), "--retries", "0")
+    wait_for(
+        lambda: any(rig.waits(found) for found in second.submitted), 180, "the second's return to the queue"
+    )
+    assert f"is being trained by job {job}" in project.log(0)
     project.pace(0)
     assert first.wait() == 0
+    rig.release(*second.submitted)
+    assert second.wait() == 0
     finished(first, 0)
     assert trainings(project, 0) == 1
 
@@ -144,11 +148,11 @@ def test_doctor_and_its_probe_on_the_cluster(rig: Rig, project: Project) -> None
     facts = "\n".join(c["fact"] for c in checks)
     assert "stopped by SIGTERM with a checkpoint and resumed" in facts and "sees no accelerator" in facts
 
-    (project.root / "profiles/slurm/site.yaml").write_text("gpu_partition: short\n")
+    project.site("gpu_partition: short\n")
     bad = project.ired("doctor")
     assert bad.returncode == 1
     assert (
-        "FAIL partition: short allows 1:00, the last attempt asks 480 min -> set `max_minutes: 1`"
+        "FAIL partition: train: short allows 1:00, the last attempt asks 480 min -> set `max_minutes: 1`"
         in bad.stdout
     )
 
@@ -174,3 +178,43 @@ def test_status_while_jobs_wait_and_run(rig: Rig, project: Project, finished: Fi
     assert running.wait() == 0
     finished(running, 0)
     assert "done" in project.ired("status").stdout
+
+
+def test_no_more_accelerators_than_the_limit_however_they_are_asked_for(
+    rig: Rig, project: Project, finished: Finished
+) -> None:
+    project.site("gres: gpu:1\nmax_gpus: 1\n")
+    project.pace(SLOW)
+    controller = project.start(*project.metrics(0, 1))
+    wait_for(lambda: any(project.trained(seed) for seed in (0, 1)), 180, "a checkpoint")
+    assert len(controller.submitted) == 1
+    project.pace(0)
+    assert controller.wait() == 0
+    finished(controller, 0, 1)
+    shown = rig.ask("scontrol", "show", "job", controller.submitted[0])
+    assert "gres:gpu:1" in shown or "gres/gpu:1" in shown, shown
+
+
+def test_the_controller_inside_a_job_and_several_diagnoses_in_one(
+    rig: Rig, project: Project, finished: Finished
+) -> None:
+    project.site("diagnoses_per_job: 2\nsbatch_options: [--nice=5]\n")
+    files = [str(Path(path).with_name("error_sizes.csv")) for path in project.metrics(0, 1)]
+    script = project.root / "controller.sh"
+    script.write_text(f"#!/bin/sh\nexec {shlex.join(project.command(*files))}\n")
+    environment = project.environment
+    said = subprocess.run(
+        ["sbatch", "--parsable", "--wait", "--output=controller-inside.log", str(script)],
+        cwd=project.root, env=environment, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    log = (project.root / "controller-inside.log").read_text()
+    assert said.returncode == 0, log[-4000:]
+    assert all((project.root / path).exists() for path in files)
+    ids = [
+        line.split("SLURM jobid ")[1].split()[0] for line in log.splitlines() if "with SLURM jobid " in line
+    ]
+    assert len(ids) == 3, "two trainings, and one job for both diagnoses"
+    shown = [rig.ask("scontrol", "show", "job", job) for job in ids]
+    assert sum("TimeLimit=00:20:00" in text for text in shown) == 1, "their times are added up"
+    assert all("Nice=5" in text for text in shown)
+    assert contents(project.run_dir(0)) and project.ends(0) == ["finished"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,12 @@ def test_the_profile_as_shipped_has_nothing_to_lint(project: Path, slurm: FakeSl
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("    ?for key, value in site.gpu", "    gpus: 1\n    ?for key, value in site.gpu", "`gpus`, which"),
+        ("  train:\n", "  train:\n    gpus: 1\n", "`gpus`, which"),
+        ("retries: 2", "groups: [diagnose=a]\nretries: 2", "`groups`: grouped jobs run one after another"),
         ("retries: 2", "slurm-array-jobs: train\nretries: 2", "slurm-array-jobs"),
         ("retries: 2", "slurm: {requeue: true}\nretries: 2", "`slurm` is dropped silently"),
         ("slurm-no-requeue: ?not site.preemptible", "slurm-no-requeue: false", "not exactly one"),
-        ('    runtime: ?f"min(240', '    time: 1h\n    runtime: ?f"min(240', "`time`, which"),
+        ("default-resources:\n", "default-resources:\n  time: 1h\n", "`time`, which"),
     ],
 )
 def test_what_snakemake_would_drop_silently_is_named(
@@ -97,7 +99,7 @@ def test_retries_in_a_rule_are_named(project: Path, slurm: FakeSlurm) -> None:
             "gres: gpu:h100:1",
             "gpu*|up|infinite|gpu:a100:4|idle|3",
             "FAIL",
-            "gpu:h100:1 is not offered by gpu",
+            "train: gpu:h100:1 is not offered by gpu",
         ),
         ("gpu_partition: big", "", "FAIL", "no partition big"),
         ("", "gpu*|down|infinite|gpu:1|idle|3", "FAIL", "gpu is down"),
@@ -110,7 +112,7 @@ def test_partitions(project: Path, slurm: FakeSlurm, site: str, sinfo: str, leve
 
 
 def test_submission_limits(project: Path, slurm: FakeSlurm) -> None:
-    slurm.says("squeue", "echo '7|RUNNING|None|n1|other|x'")
+    slurm.says("squeue", "echo '7|RUNNING|None|n1|other|/elsewhere|x'")
     slurm.says("sacctmgr", 'case "$*" in *assoc*) echo "20|";; *) echo "|";; esac')
     (found,) = run(checks_slurm.limits, subject(project))
     assert found.line() == "FAIL limits: jobs 40 > 20 - 1 of yours -> set `max_jobs: 19` in site.yaml"
@@ -119,12 +121,39 @@ def test_submission_limits(project: Path, slurm: FakeSlurm) -> None:
 
 
 def test_orphans_and_a_short_memory(project: Path, slurm: FakeSlurm) -> None:
-    slurm.says("squeue", "echo '7|RUNNING|None|n1|ired_1|rule_train_wildcards_smoke_none_0'")
+    job = "7|RUNNING|None|n1|ired_1|{}|rule_train_wildcards_smoke_none_0"
+    slurm.says("squeue", f"echo '{job.format('/another/checkout')}'")
+    assert run(checks_slurm.orphans, subject(project))[0].level == "ok", "another study's jobs are no orphans"
+    slurm.says("squeue", f"echo '{job.format(project)}'")
     found = run(checks_slurm.orphans, subject(project))[0]
     assert found.level == "FAIL" and "7 RUNNING rule_train_wildcards_smoke_none_0" in found.fact
-    slurm.says("scontrol", "echo 'MinJobAge = 120 sec'; echo 'PreemptMode = CANCEL'")
+    slurm.says("scontrol", "echo 'MinJobAge = 120 sec'")
     levels = [(c.name, c.level) for c in run(checks_slurm.scheduler_config, subject(project))]
-    assert levels == [("status command", "FAIL"), ("requeue", "WARN")]
+    assert levels == [("status command", "FAIL")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "preemptible", "level", "cure"),
+    [
+        ("OFF", "false", "ok", ""),
+        ("REQUEUE", "true", "ok", ""),
+        ("REQUEUE", "false", "WARN", "set `preemptible: true`"),
+        ("CANCEL", "false", "WARN", "starts no preempted job again there"),
+        ("CANCEL", "true", "WARN", "add --retries 20"),
+    ],
+)
+def test_preemption_is_asked_of_the_training_jobs_partition(
+    project: Path, slurm: FakeSlurm, mode: str, preemptible: str, level: str, cure: str
+) -> None:
+    """The cluster's own mode says nothing where the partition has another."""
+    scontrol = (
+        f'case "$*" in *"partition gpu"*) echo "   PreemptMode={mode}";; *) echo PreemptMode=GANG;; esac'
+    )
+    slurm.says("scontrol", scontrol)
+    (found,) = run(
+        checks_slurm.preemption, subject(project, f"gpu_partition: gpu\npreemptible: {preemptible}")
+    )
+    assert found.level == level and cure in found.cure and f"of gpu is {mode}" in found.fact
 
 
 def test_no_answer_about_orphans_is_not_none_of_them(project: Path, slurm: FakeSlurm) -> None:
@@ -148,10 +177,54 @@ def test_another_python_in_path_is_named(
 def test_sbatchs_own_words_are_handed_on(project: Path, slurm: FakeSlurm) -> None:
     slurm.says("sbatch", 'echo "$*" >> "$0.calls"; echo "sbatch: error: Invalid account" >&2; exit 1')
     found = run(checks_slurm.accepted, subject(project, "account: me\ngres: gpu:a100:1"))
-    assert [c.level for c in found] == ["FAIL", "FAIL"] and "Invalid account" in found[0].fact
+    assert [c.level for c in found] == ["FAIL"] * 4 and "Invalid account" in found[0].fact
     calls = (slurm.folder / "sbatch.calls").read_text().splitlines()
     assert "--account=me --mem=16000 --time=240 --gres=gpu:a100:1" in calls[0] and "--gpus" not in calls[0]
-    assert "--mem=48000 --time=480" in calls[1]
+    assert "--mem=48000 --time=480" in calls[1] and "--signal=TERM@120" in calls[1]
+    assert "--mem=8000 --time=60" in calls[2] and "--gres" not in calls[2], "other jobs are asked about too"
+    slurm.says("sbatch", 'case "$*" in *nowhere*) echo "invalid partition"; exit 1;; esac')
+    found = run(
+        checks_slurm.accepted, subject(project, "partition: nowhere\ngpu_partition: gpu\nmemory: false")
+    )
+    assert [c.level for c in found] == ["ok", "ok", "FAIL", "FAIL"]
+
+
+PARTITIONS = (
+    "partitions: {short: {max_runtime: 100}, long: {max_runtime: 600}, gpu: {max_runtime: 500, max_gpu: 4}}"
+)
+
+
+def test_partitions_are_chosen_as_the_executor_chooses(project: Path, slurm: FakeSlurm) -> None:
+    (project / "partitions.yaml").write_text(PARTITIONS)
+    found = subject(project, "partition_config: partitions.yaml")
+    chosen = [
+        found.job(rule, attempt)["slurm_partition"] for rule in ("train", "diagnose") for attempt in (1, 3)
+    ]
+    assert chosen == ["gpu", "gpu", "short", "gpu"] or chosen == ["gpu", "gpu", "short", "long"]
+    (project / "partitions.yaml").write_text("a: 1")
+    with pytest.raises(UserError, match=r"partitions\.yaml: .*missing 'partitions'"):
+        found.job("train", 1)
+
+
+@pytest.mark.parametrize(
+    ("scale", "site", "levels"),
+    [("paper", "", ["WARN"]), ("paper", "device: cpu", ["ok"])],
+)
+def test_packing_is_recommended_where_a_training_has_an_accelerator_for_itself(
+    project: Path, slurm: FakeSlurm, scale: str, site: str, levels: list[str]
+) -> None:
+    found = run(checks_project.packing, replace(subject(project, site), scale=scale))
+    assert [c.level for c in found] == levels
+    assert (levels == ["ok"]) or "seeds_per_job=10" in found[0].cure
+
+
+def test_a_job_for_each_of_many_diagnoses_is_named(
+    project: Path, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks_project, "MANY_RUNS", 5)
+    assert any("diagnoses_per_job: 10" in c.cure for c in run(checks_project.packing, subject(project)))
+    grouped = subject(project, "diagnoses_per_job: 10")
+    assert not any("diagnoses_per_job" in c.cure for c in run(checks_project.packing, grouped))
 
 
 @pytest.mark.parametrize(

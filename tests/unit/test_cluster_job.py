@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from fake_slurm import FakeSlurm, held
+from typer.testing import CliRunner
 
 from factories import tiny_config
 from ired.base.errors import PassingError, UserError
+from ired.cli import app
 from ired.job import code_version
 from ired.job.deadline import stopper_for
 from ired.job.events import Events, attempts
@@ -76,6 +78,33 @@ def test_a_stop_file_of_run_variant_or_scale_stops_and_keeps_from_starting(
     train_and_publish([config], [tmp_path / "run"], execution, Stopper())
     tried = json.loads((tmp_path / "run" / "provenance.json").read_text())["attempts"]
     assert len(tried) == 2 and "STOP exists" in tried[0]["end"] and tried[1]["end"] == "finished"
+
+
+@pytest.mark.parametrize("why", ["stop", "lock", "signal", "refused", "no job"])
+def test_what_holds_a_run_puts_its_job_back_into_the_queue(
+    tmp_path: Path, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """It costs no attempt of Snakemake's. A signal is nobody's wish to go on later."""
+    config, execution = prepared(tmp_path)
+    folder = seed_folder(execution.state, config)
+    slurm.state("RUNNING")
+    slurm.says("scontrol", 'echo "$*" >> "$0.calls"' + ("; exit 1" if why == "refused" else ""))
+    monkeypatch.setattr("ired.job.hold.END_SECONDS", 0)
+    if why != "no job":
+        monkeypatch.setenv("SLURM_JOB_ID", "7")
+    if why == "lock":
+        held(folder, job="41")
+    else:
+        folder.mkdir(parents=True)
+        (folder / "STOP").touch()
+    stopper = Stopper()
+    stopper.signalled = why == "signal"
+    with pytest.raises(Interrupted):
+        train_and_publish([config], [tmp_path / "run"], execution, stopper)
+    calls = slurm.folder / "scontrol.calls"
+    found = calls.read_text().splitlines() if calls.exists() else []
+    requeued = ["update JobId=7 Requeue=1", "requeue 7", "update JobId=7 StartTime=now+300"]
+    assert found == {"signal": [], "no job": [], "refused": requeued[:1]}.get(why, requeued)
 
 
 def test_a_killed_attempt_has_no_end_and_leaves_no_temporary_file(tmp_path: Path, slurm: FakeSlurm) -> None:
@@ -234,11 +263,33 @@ def test_job_states_and_the_queue(slurm: FakeSlurm) -> None:
     assert job_state("4") is None and queue("ired") is None
     slurm.state("unknown")
     assert job_state("4") == "GONE"
-    slurm.says("squeue", "printf '7|PENDING|QOSMaxGRESPerUser||ired_x|rule_train\\n8|RUNNING|None|n1|b|c\\n'")
-    jobs = queue("ired")
-    assert jobs is not None and [(j.job, j.reason, j.live) for j in jobs] == [
-        ("7", "QOSMaxGRESPerUser", True)
+    here = os.getcwd()
+    rows = [
+        f"7|PENDING|QOSMaxGRESPerUser||ired_x|{here}|rule_train",
+        "8|RUNNING|None|n1|b|/|c",
+        "10|CANCELLED|None|n1|ired_x|/another/checkout|c|d",
+        f"9|TIMEOUT|None|n1|ired_x|{here}|c",
     ]
+    slurm.says("squeue", f"printf '%s\\n' {' '.join(repr(row) for row in rows)}")
+    jobs = queue("ired")
+    assert jobs is not None and [(j.job, j.reason, j.live, j.here, j.comment) for j in jobs] == [
+        ("7", "QOSMaxGRESPerUser", True, True, "rule_train"),
+        ("9", "None", False, True, "c"),
+        ("10", "None", False, False, "c|d"),
+    ]
+
+
+def test_a_run_meant_for_an_accelerator_does_not_train_without(
+    tmp_path: Path, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The profile says in the environment what the site means; other random numbers must not come in unasked."""
+    config, execution = prepared(tmp_path)
+    monkeypatch.setenv("IRED_TRAIN_DEVICE", "cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    words = ["--config", config.to_json(), "--data", str(execution.data), "--state", str(execution.state)]
+    done = CliRunner().invoke(app, ["train", *words, "--run-dir", str(tmp_path / "run")])
+    assert isinstance(done.exception, PassingError) and "torch sees none" in str(done.exception)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fake_slurm import FakeSlurm
+from fake_slurm import FakeSlurm, held
 
 from ired.cluster.failure_kinds import classify
 from ired.cluster.status import Layout, RunStatus, as_lines, statuses
 from ired.job.events import Events
 from ired.job.train import pack_folder, seed_folder
+from ired.record.publish import RESULT_FILES
 from ired.study.resolve import ResolvedStudy
 
 
@@ -43,6 +44,8 @@ def test_every_kind_of_run(layout: Layout, slurm: FakeSlurm) -> None:
 
     def published(seed: int, mark: str) -> None:
         layout.metrics("none", seed).parent.mkdir(parents=True)
+        for name in RESULT_FILES:
+            layout.metrics("none", seed).with_name(name).touch()
         layout.metrics("none", seed).write_text(json.dumps({"fingerprint": mark, "status": "finished"}))
 
     published(0, layout.study.run_config("smoke", "none", 0).fingerprint())
@@ -54,7 +57,7 @@ def test_every_kind_of_run(layout: Layout, slurm: FakeSlurm) -> None:
     broken.note("started")
     broken.note("ended", why="the job's time limit is 60 s away; step 5 is saved in x", step=5)
     (folder(5) / "STOP").touch()
-    rows = [f"{n}|{s}|{r}||ired_x|rule_train_wildcards_smoke_none_{k}" for n, s, r, k in (
+    rows = [f"{n}|{s}|{r}||ired_x|{os.getcwd()}|rule_train_wildcards_smoke_none_{k}" for n, s, r, k in (
         (12, "RUNNING", "None", 2), (13, "NODE_FAIL", "None", 3), (16, "PENDING", "QOSMaxGRESPerUser", 6),
     )]  # fmt: skip
     text = "\\n".join(rows)
@@ -76,6 +79,99 @@ def test_every_kind_of_run(layout: Layout, slurm: FakeSlurm) -> None:
     lines = list(as_lines(statuses(layout)))
     assert lines[0].startswith("1 lost, 2 failed, 1 running, 1 pending, 1 outdated")
     assert any(line.strip() == f"again  {found[3].rerun}" for line in lines)
+
+
+def jobs_are(slurm: FakeSlurm, *rows: tuple[int, str, int], folder: str = "$PWD") -> None:
+    """squeue lists (job, state, seed), sorted by the name of the state as it does; asked by id it says the state."""
+    lines = [f"{n}|{s}|None|n1|ired_x|{folder}|rule_train_wildcards_smoke_none_{seed}" for n, s, seed in rows]
+    listing = " ".join(f'"{line}"' for line in sorted(lines, key=lambda line: line.split("|")[1]))
+    states = "".join(f"*{n}*) echo {s};; " for n, s, _ in rows)
+    slurm.says("squeue", f'case "$*" in *--me*) printf "%s\\n" {listing};; {states} esac')
+
+
+def state_of(layout: Layout, seed: int) -> Path:
+    """The run's state folder, made."""
+    folder = seed_folder(layout.state("none"), layout.study.run_config("smoke", "none", seed))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def test_a_retry_that_starts_is_no_lost_run(layout: Layout, slurm: FakeSlurm) -> None:
+    """The stale lock is of the attempt before until the retry has loaded torch."""
+    for seed in range(3):
+        held(state_of(layout, seed), job=str(10 + seed), host="n1", step=70)
+    jobs_are(
+        slurm,
+        *(
+            (10, "NODE_FAIL", 0),
+            (20, "RUNNING", 0),
+            (11, "TIMEOUT", 1),
+            (21, "PENDING", 1),
+            (12, "FAILED", 2),
+        ),
+    )
+    found = seeds(layout)
+    assert (found[0].kind, found[0].detail) == ("running", "job 20 on n1: RUNNING, starting")
+    assert (found[1].kind, found[2].kind) == ("pending", "lost")
+
+
+def test_the_newest_job_decides_and_another_checkout_says_nothing(layout: Layout, slurm: FakeSlurm) -> None:
+    jobs_are(slurm, (9, "TIMEOUT", 0), (10, "PENDING", 0), (7, "NODE_FAIL", 1), (8, "CANCELLED", 1))
+    found = seeds(layout)
+    assert found[0].kind == "pending" and found[1].detail.startswith("cancelled: ")
+    jobs_are(slurm, (9, "RUNNING", 0), folder="/another/checkout")
+    assert seeds(layout)[0].kind == "not started"
+
+
+def test_a_job_that_waits_for_a_stop_file_says_so(layout: Layout, slurm: FakeSlurm) -> None:
+    (state_of(layout, 0) / "STOP").touch()
+    jobs_are(slurm, (9, "PENDING", 0))
+    found = seeds(layout)[0]
+    assert found.kind == "pending" and found.detail.endswith("/STOP exists; remove it to let the run go on")
+
+
+def test_no_age_is_invented_for_a_lock_that_is_being_written(layout: Layout, slurm: FakeSlurm) -> None:
+    slurm.state("down")
+    lock = state_of(layout, 0) / "lock.json"
+    lock.touch()
+    os.utime(lock, (time.time() - 20, time.time() - 20))
+    found = seeds(layout)[0]
+    assert (found.kind, found.detail) == (
+        "running",
+        "somebody whose lock is being written, step ?, made 20 s ago",
+    )
+    os.utime(lock, (time.time() - 100, time.time() - 100))
+    assert seeds(layout)[0].kind == "lost"
+
+
+def test_a_preempted_run_says_so_and_not_the_signal_alone(layout: Layout, slurm: FakeSlurm) -> None:
+    events = Events(state_of(layout, 0))
+    events.note("started")
+    events.note("ended", why="received SIGTERM; step 20 is saved in x", step=20)
+    jobs_are(slurm, (9, "PREEMPTED", 0))
+    assert (
+        seeds(layout)[0].detail == "preempted: job 9 was PREEMPTED; received SIGTERM; step 20 is saved in x"
+    )
+
+
+@pytest.mark.parametrize("name", ["history.csv", "metrics.json"])
+def test_a_deleted_file_of_a_run_comes_with_the_command_that_gives_it_back(
+    layout: Layout, slurm: FakeSlurm, name: str
+) -> None:
+    slurm.state("down")
+    mark = json.dumps(
+        {"fingerprint": layout.study.run_config("smoke", "none", 0).fingerprint(), "status": "finished"}
+    )
+    metrics, result = layout.metrics("none", 0), state_of(layout, 0) / "result"
+    for folder in (metrics.parent, result):
+        folder.mkdir(parents=True)
+        for each in RESULT_FILES:
+            (folder / each).write_text(mark)
+    assert seeds(layout)[0].kind == "done"
+    metrics.with_name(name).unlink()
+    (told,) = (lines := list(as_lines([seeds(layout)[0]])))[2:]
+    assert lines[0] == "1 unpublished"
+    assert told.strip() == f"again  snakemake --profile profiles/slurm {metrics.with_name(name)}"
 
 
 def test_without_a_scheduler_the_files_speak(layout: Layout, slurm: FakeSlurm) -> None:
@@ -109,7 +205,9 @@ def test_packed_seeds_share_a_job_a_log_and_events(
     values["scales"]["smoke"] |= {"seeds": list(range(6)), "experiments": ["strategies"]}
     study = ResolvedStudy(values | {"seeds_per_job": 2})
     layout = Layout(tmp_path / "results", study, "smoke", "profiles/slurm", 2)
-    slurm.says("squeue", 'echo "16|PENDING|Priority||ired_x|rule_train_wildcards_smoke_none_4_5"')
+    slurm.says(
+        "squeue", 'printf "%s\\n" "16|PENDING|Priority||ired_x|$PWD|rule_train_wildcards_smoke_none_4_5"'
+    )
     configs = [study.run_config("smoke", "none", seed) for seed in range(4)]
     state = layout.state("none")
     for config in configs[:2]:  # trained, and not published yet
@@ -124,11 +222,13 @@ def test_packed_seeds_share_a_job_a_log_and_events(
     cut.note("ended", why="No space left on device", step=9)
     found = seeds(layout)
     assert {seed: status.kind for seed, status in found.items()} == {
-        0: "not started", 1: "not started", 2: "failed", 3: "failed", 4: "pending", 5: "pending",
+        0: "unpublished", 1: "unpublished", 2: "failed", 3: "failed", 4: "pending", 5: "pending",
     }  # fmt: skip
     assert found[0].detail == "trained, and still to be published" and found[3].detail.startswith("disk: ")
     again = f"snakemake --profile profiles/slurm {layout.metrics('none', 3)} --config seeds_per_job=2"
     assert found[3].rerun == again
+    published = f"snakemake --profile profiles/slurm {layout.metrics('none', 1)} --config seeds_per_job=2"
+    assert published in "".join(as_lines(list(found.values()))), "told what, and how"
 
 
 def test_the_schedulers_word_counts_where_the_run_said_nothing(layout: Layout, slurm: FakeSlurm) -> None:
@@ -146,6 +246,7 @@ def test_the_schedulers_word_counts_where_the_run_said_nothing(layout: Layout, s
     [
         ("slurmstepd: error: Detected 1 oom_kill event in StepId=3.0", "oom"),
         ("slurmstepd: error: JOB 3 ON n1 CANCELLED AT 2026 DUE TO NODE FAILURE", "node"),
+        ("slurmstepd: error: *** JOB 6 ON n1 CANCELLED AT 2026 DUE TO PREEMPTION ***", "preempted"),
         ("error: cannot write results/x: No space left on device; free space or mend permissions", "disk"),
         ("interrupted: received SIGTERM; step 4 is saved in x", "cancelled"),
         ("error: this job was submitted from a but finds b; check that commit out again", "checkout"),
@@ -169,6 +270,11 @@ echo "sbatch: error: {text}" >&2; exit 1"""
     [
         ("QOSMaxSubmitJobPerUserLimit", 2, 3, 0),
         ("Batch job submission failed: Socket timed out on send/recv operation", 1, 2, 0),
+        ("Batch job submission failed: Zero Bytes were transmitted or received", 1, 2, 0),
+        ("Batch job submission failed: Slurm backup controller in standby mode", 1, 2, 0),
+        ("slurm_persist_conn_open_without_init: failed to open: Connection refused", 1, 2, 0),
+        ("Batch job submission failed: Protocol authentication error", 1, 2, 0),
+        ("Batch job submission failed: Communication connection failure", 1, 2, 0),
         ("invalid partition specified: x", 9, 1, 1),
         ("Batch job submission failed: Invalid account", 9, 1, 1),
         ("AssocMaxSubmitJobLimit", 99, 4, 1),
@@ -189,6 +295,42 @@ def test_the_patient_sbatch(
     assert len((slurm.folder / "sbatch.calls").read_text().splitlines()) == calls
 
 
+def test_jobs_are_cancelled_once_the_scheduler_is_back(
+    repository: Path, tmp_path: Path, slurm: FakeSlurm
+) -> None:
+    away = '[ ! -e "$0.away" ] || { echo "error: Unable to contact slurm controller"; exit 1; }'
+    away = f'echo "$*" >> "$0.calls"; {away}'
+    slurm.says("scancel", away)
+    shutil.copytree(repository / "profiles/slurm/bin", tmp_path / "patient")
+    environment = os.environ | {
+        "PATH": f"{tmp_path / 'patient'}:{os.environ['PATH']}",
+        "IRED_SCANCEL_PAUSE": "0.1",
+    }
+
+    def cancel() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["scancel", "7", "8"], env=environment, capture_output=True, text=True, check=False
+        )
+
+    assert cancel().returncode == 0
+    calls, flag = slurm.folder / "scancel.calls", slurm.folder / "scancel.away"
+    flag.touch()
+    told = cancel()
+    assert (
+        told.returncode == 1
+        and "cancels the jobs when it does" in told.stderr
+        and "scancel 7 8" in told.stderr
+    )
+    flag.unlink()
+    process = int(told.stderr.split("process ")[1].split()[0])
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert set(calls.read_text().splitlines()) == {"7 8"} and len(calls.read_text().splitlines()) >= 3
+    slurm.says("scancel", "echo 'error: Invalid job id 7' >&2; exit 1")
+    assert (cancel().returncode, cancel().stderr) == (1, "error: Invalid job id 7\n"), "refused for good"
+
+
 def test_states_come_from_squeue_whatever_the_executor_asks(
     repository: Path, tmp_path: Path, slurm: FakeSlurm
 ) -> None:
@@ -200,6 +342,17 @@ def test_states_come_from_squeue_whatever_the_executor_asks(
     def say(*words: str) -> str:
         return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
 
+    slurm.says("squeue", 'printf "7|PREEMPTED\\n8|RUNNING\\n"')
+    states = "7|CANCELLED\n8|RUNNING\n"
+    assert say("squeue", "--format=%i|%T", "--states=all", "--noheader", "--name", "ired_1") == states
+    assert say("sacct", "-X", "--name", "ired_1") == states
+    assert say("squeue", "--me") == "7|PREEMPTED\n8|RUNNING\n", "status is told the truth"
+    slurm.state("down")
+    for asked in ("squeue", "sacct"):
+        down = subprocess.run([asked, "--name", "x"], env=environment, capture_output=True, text=True)
+        assert (down.returncode, down.stdout) == (1, ""), "no answer is not an empty one"
+
+    slurm.says("squeue", 'echo "squeue $*"')
     query = ("sacct", "-X", "--parsable2", "--format=JobIdRaw,State", "--endtime", "now", "--name", "ired_1")
     assert say(*query) == "squeue --noheader --states=all --format=%i|%T --name ired_1\n"
     assert say("sacct", "-j", "7.0", "--format=Reason") == "sacct -j 7.0 --format=Reason\n"

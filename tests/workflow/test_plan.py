@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 from workflow_plan import Snakemake, planned
 
+from ired.record.publish import RESULT_FILES
 from synthetic_tables import make_tables, write_tables
 
 pytestmark = pytest.mark.workflow
@@ -30,6 +33,30 @@ def test_the_bare_call_makes_the_study(snakemake: Snakemake, profile: str, scale
     """`default_target` in an included file is not looked at: the call without a target then did nothing."""
     jobs = planned(snakemake("-n", "--profile", f"profiles/{profile}", "--config", f"scale={scale}"))
     assert jobs["train"] == runs and jobs["report_page"] == 1
+
+
+def test_a_finished_run_whose_metrics_were_deleted_is_asked_for_again(
+    snakemake: Snakemake, project: Path
+) -> None:
+    """Its diagnostics are there, so nothing but the tables themselves can ask for it."""
+    tables = ("-n", "tables", "--config", "scale=smoke")
+    made = re.findall(r"^(results/\S+)\t", snakemake("--summary", *tables[1:]).stdout, re.MULTILINE)
+    for name in (name for name in made if not name.startswith("results/smoke/tables/")):
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        age = 300 if "/runs/" not in name else 200 if path.name in RESULT_FILES else 100
+        os.utime(path, (time.time() - age, time.time() - age))
+    assert "train" not in planned(snakemake(*tables))
+    (project / "results/smoke/runs/none/seed1/metrics.json").unlink()
+    assert planned(snakemake(*tables))["train"] == 1
+
+
+def test_set_resources_must_not_take_the_accelerator_away(snakemake: Snakemake) -> None:
+    call = ("-n", "results/paper/runs/none/seed0/metrics.json", "--profile", "profiles/slurm")
+    done = snakemake(*call, "--set-resources", "train:runtime=600")
+    assert done.returncode != 0 and "takes mem_mb, slurm_extra, gpu, accelerators from `train`" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 def test_one_run_by_its_path(snakemake: Snakemake) -> None:

@@ -9,9 +9,6 @@ rule dataset:
         **{f"{split}_sidecar": f"{DATA}/{split}.json" for split in SPLITS},
     log:
         "results/{scale}/logs/dataset.log",
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
         config=ensemble_json,
         data=subpath(output.fit, parent=True),
@@ -32,9 +29,6 @@ rule reference:
         errors=f"{DATA}/reference_errors.npz",
     log:
         "results/{scale}/logs/reference.log",
-    resources:
-        mem_mb=8000,
-        runtime=30,
     params:
         config=ensemble_json,
         data=subpath(input.fit, parent=True),

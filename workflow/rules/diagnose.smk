@@ -13,9 +13,6 @@ rule diagnose:
     benchmark:
         "results/{scale}/benchmarks/diagnose/{variant}/seed{seed}.tsv"
     threads: 1
-    resources:
-        mem_mb=8000,
-        runtime=60,
     params:
         run_dir=subpath(input.metrics, parent=True),
         data=subpath(input.sets, parent=True),

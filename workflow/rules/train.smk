@@ -5,11 +5,14 @@
 # in the state folder until each is published (rule publish): a path still names one run.
 from types import SimpleNamespace
 
+from ired.cluster.site import refuse_lost_resources
 from ired.job.code_version import plan
 
 # What is planned goes into the environment; SLURM carries it to the jobs, which refuse a checkout that has changed since.
 try:
     plan(config)
+    if workflow.is_main_process:
+        refuse_lost_resources(workflow.resource_settings.overwrite_resources.get("train", {}))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

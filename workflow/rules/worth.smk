@@ -33,9 +33,6 @@ checkpoint tune:
         f"{WORTH_TABLES}/tuning.csv",
     log:
         "results/{scale}/logs/worth/tune.log",
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
         cells=lambda w: json.dumps(STUDY.worth_specification(w.scale, trial=True)),
         runs="results/{scale}/runs",
@@ -56,9 +53,6 @@ rule worth_tables:
         provenance=f"{WORTH_TABLES}/provenance.json",
     log:
         "results/{scale}/logs/worth/tables.log",
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
         cells=judged_cells,
         runs="results/{scale}/runs",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ired.base.errors import UserError
@@ -42,19 +45,46 @@ class Subject:
 
     def train(self, attempt: int) -> dict[str, Any]:
         """What the training job asks for at an attempt."""
+        return self.job("train", attempt)
+
+    def job(self, rule: str, attempt: int) -> dict[str, Any]:
+        """What a rule's job asks for at an attempt, its partition chosen as the executor chooses."""
         wanted = dict(self.settings.get("default-resources", {}))
-        wanted |= self.settings.get("set-resources", {}).get("train", {})
-        return {key: _evaluated(value, attempt) for key, value in wanted.items()}
+        wanted |= self.settings.get("set-resources", {}).get(rule, {})
+        wanted = {key: _evaluated(value, attempt) for key, value in wanted.items()}
+        if self.site.partition_config and "slurm_partition" not in wanted:
+            wanted["slurm_partition"] = _chosen(self.site.partition_config, rule, wanted)
+        return wanted
 
     @property
     def attempts(self) -> int:
         return 1 + int(self.settings.get("retries", 0))
 
 
+def _chosen(file: str, rule: str, wanted: dict[str, Any]) -> str | None:
+    """The partition of the executor's own file of them; None where a job fits none.
+
+    Raises:
+        UserError: the file is missing or wrong.
+    """
+    from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
+
+    job = SimpleNamespace(name=rule, threads=1, resources=wanted)
+    try:
+        found: str | None = get_best_partition(
+            read_partition_file(Path(file)), job, logging.getLogger("ired.doctor")
+        )
+    except Exception as error:  # whatever the file holds
+        raise UserError(f"{file}: {error}") from error
+    return found
+
+
 def _evaluated(value: Any, attempt: int) -> Any:
-    """`min(8000 * attempt, 96000)` as Snakemake takes it; anything else as it is."""
-    match = re.fullmatch(r"min\((\d+) \* attempt, (\d+)\)", str(value))
-    return min(int(match.group(1)) * attempt, int(match.group(2))) if match else value
+    """`min(8000 * attempt, 96000)` and quoted text as Snakemake takes them; anything else as it is."""
+    match = re.fullmatch(r"min\((\d+) \* attempt, (\d+)\)", text := str(value))
+    if match:
+        return min(int(match.group(1)) * attempt, int(match.group(2)))
+    return ast.literal_eval(text) if text[:1] in ("'", '"') else value
 
 
 def read_profile(profile: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -32,10 +33,10 @@ NO_RESOURCES = {
 }
 NO_KEYS = {
     "slurm-array-jobs": "job arrays lose jobs and scale no resources",
-    "groups": "grouped jobs run one after another",
 }
 # Files and folders that one run with its diagnostics leaves behind, checkpoints aside: docs/slurm.md.
 FILES_PER_RUN, CHECKPOINT_TENSORS = 38, 5
+MANY_RUNS = 100  # from here on a scheduler's staff minds short jobs
 
 
 def versions(subject: Subject) -> Iterator[Check]:
@@ -148,18 +149,42 @@ def _lint(subject: Subject) -> Iterator[Check]:
             yield Check("resources", FAIL, f"{place} has `{name}`, which the executor ignores", cure)
     for name in NO_KEYS.keys() & settings.keys():
         yield Check("resources", FAIL, f"the profile has `{name}`: {NO_KEYS[name]}", "remove it")
+    if "groups" in settings and str(settings.get("cores")) != "1":
+        fact = "the profile has `groups`: grouped jobs run one after another in the time of one"
+        yield Check("resources", FAIL, fact, "set `diagnoses_per_job` in site.yaml")
     known = {"default-resources", "set-resources", "set-threads", "resources", "config"}
     for name, value in settings.items():
         if isinstance(value, dict) and name not in known:
             yield Check("resources", FAIL, f"the mapping `{name}` is dropped silently", "write it as flags")
     train = subject.train(1)
     missing = [name for name in ("mem_mb", "runtime") if name not in train]
-    if missing or not ({"gpu", "gres"} & train.keys()):
+    if missing or (subject.site.device != "cpu" and not {"gpu", "gres"} & train.keys()):
         named = ", ".join(missing or ["gpu"])
         yield Check("resources", FAIL, f"train asks for no {named}", "set it under set-resources")
     if bool(settings.get("slurm-no-requeue")) == bool(settings.get("slurm-requeue")):
         cure = "set slurm-no-requeue, or on a preemptible partition `preemptible: true` in site.yaml"
         yield Check("resources", FAIL, "not exactly one of slurm-no-requeue and slurm-requeue", cure)
+
+
+def packing(subject: Subject) -> Iterator[Check]:
+    """Whether a job's accelerator has enough to do, and a diagnosis enough to be worth a job."""
+    study, site = subject.study, subject.site
+    experiments = study.scale(subject.scale).experiments
+    seeds = Counter(
+        variant for variant, _ in {run for name in experiments for run in study.runs(subject.scale, name)}
+    )
+    runs, packed = sum(seeds.values()), min(10, max(seeds.values()))
+    if site.device == "cuda" and study.study.seeds_per_job == 1 and packed > 1:
+        fact = (
+            f"each of {runs} trainings takes an accelerator of its own, and one network leaves it mostly idle"
+        )
+        cure = f"train seeds together: --config seeds_per_job={packed}"
+        yield Check("packing", WARN, fact, cure)
+    else:
+        yield Check("packing", OK, f"{study.study.seeds_per_job} seeds a training job")
+    if runs >= MANY_RUNS and site.diagnoses_per_job == 1:
+        fact = f"{runs} diagnoses of a minute each, a job for every one"
+        yield Check("packing", WARN, fact, "set `diagnoses_per_job: 10` in site.yaml")
 
 
 def storage(subject: Subject) -> Iterator[Check]:

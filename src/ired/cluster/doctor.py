@@ -19,11 +19,13 @@ PROJECT: tuple[CheckFunction, ...] = (
     checks_project.git,
     checks_project.config,
     checks_project.lint,
+    checks_project.packing,
     checks_project.storage,
     checks_project.plan,
 )
 SCHEDULER: tuple[CheckFunction, ...] = (
     checks_slurm.scheduler_config,
+    checks_slurm.preemption,
     checks_slurm.partition,
     checks_slurm.accepted,
     checks_slurm.limits,

@@ -12,6 +12,7 @@ CLASSES: tuple[tuple[str, str], ...] = (
         r"out.of.memory|oom.?kill|exceeded (job|step) memory limit|MemoryError|worker.*killed",
     ),
     ("timeout", r"time limit is \d+ s away|DUE TO TIME LIMIT|\bTIMEOUT\b|deadline is reached"),
+    ("preempted", r"PREEMPT"),
     ("node", r"NODE.?FAIL|BOOT_FAIL"),
     ("checkout", r"was submitted from|config\.yaml changed|Workflow defines configfile"),
     ("stopped", r"/STOP exists"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from types import SimpleNamespace
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ired.base.errors import UserError
 from ired.base.settings import Count, Strict, explain
@@ -16,24 +18,84 @@ from ired.base.settings import Count, Strict, explain
 SITE_FILE = Path("profiles/slurm/site.yaml")
 
 
+Name = Annotated[str, Field(min_length=1)]
+DEVICE, NEEDS = "IRED_TRAIN_DEVICE", "IRED_TRAIN_NEEDS"  # in the environment of Snakemake and its jobs
+
+
 class Site(Strict):
     """A cluster; profiles/slurm/site.yaml.example explains every key."""
 
-    partition: str | None = None
-    gpu_partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    gres: str | None = None
-    constraint: str | None = None
-    modules: list[str] = []
-    modules_init: str = "/etc/profile.d/modules.sh"
-    precommand: str | None = None
-    exclude_nodes: list[str] = []
+    partition: Name | None = None
+    gpu_partition: Name | None = None
+    partition_config: Name | None = None
+    account: Name | None = None
+    gpu_account: Name | None = None
+    qos: Name | None = None
+    gpu_qos: Name | None = None
+    device: Literal["cuda", "cpu"] = "cuda"
+    gres: Name | None = None
+    constraint: Name | None = None
+    memory: bool = True
+    sbatch_options: list[Name] = []
+    modules: list[Name] = []
+    modules_init: Name = "/etc/profile.d/modules.sh"
+    precommand: Name | None = None
+    exclude_nodes: list[Name] = []
     preemptible: bool = False
     max_jobs: Count = 40
     max_gpus: Count = 32
-    max_minutes: Annotated[int, Field(gt=0)] = 480
-    max_mem_mb: Annotated[int, Field(gt=0)] = 96000
+    max_minutes: Count = 480
+    max_mem_mb: Count = 96000
+    train_minutes: Count = 240
+    train_mem_mb: Count = 16000
+    diagnoses_per_job: Count = 1
+
+    @field_validator("gres")
+    @classmethod
+    def _submittable(cls, gres: str | None) -> str | None:
+        """The executor refuses some that SLURM takes, and only once each training is submitted."""
+        if gres is not None:
+            from snakemake_executor_plugin_slurm.utils import set_gres_string
+            from snakemake_interface_common.exceptions import WorkflowError
+
+            try:
+                set_gres_string(SimpleNamespace(resources=_Resources(gres=gres)))
+            except WorkflowError:
+                raise ValueError(
+                    "the executor takes name, name:number or name:type:number, and no hyphen in a type;"
+                    " write `gres: gpu:1`, and the model as `constraint`"
+                ) from None
+        return gres
+
+    @field_validator("sbatch_options")
+    @classmethod
+    def _additional(cls, options: list[str]) -> list[str]:
+        from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
+        from snakemake_interface_common.exceptions import WorkflowError
+
+        for option in options:
+            try:
+                validate_slurm_extra(SimpleNamespace(resources=_Resources(slurm_extra=f"{option} ")))
+            except WorkflowError:
+                raise ValueError(
+                    f"{option} is set by the executor; use the key of this file that is meant for it"
+                ) from None
+        return options
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        given = [
+            name
+            for name in ("gpu_partition", "gres", "constraint", "gpu_account", "gpu_qos")
+            if getattr(self, name)
+        ]
+        if self.device == "cpu" and given:
+            raise ValueError(f"`device: cpu` asks for no accelerator: remove {', '.join(given)}")
+        if self.partition and self.partition_config:
+            raise ValueError("`partition` and `partition_config` both choose the partition: remove one")
+        if self.max_minutes < 10 * self.diagnoses_per_job > 10:
+            raise ValueError("`diagnoses_per_job` needs ten minutes of `max_minutes` for each")
+        return self
 
     def setup(self) -> str | None:
         """What each job runs first: `&&` all through, so that a module that does not load ends the job."""
@@ -43,21 +105,83 @@ class Site(Strict):
             commands += [f". {shlex.quote(self.modules_init)}", f"module load {names}"]
         return " && ".join(commands) or None
 
-    def job_resources(self) -> dict[str, str]:
-        """Resources of every job."""
-        named = {"slurm_partition": self.partition, "slurm_account": self.account}
-        return {key: value for key, value in named.items() if value}
+    def job_resources(self) -> dict[str, str | int]:
+        """Resources of every job: more at each attempt, for a job that ran out, and never more than the site has."""
+        named = {"slurm_partition": self.partition, "slurm_account": self.account, "qos": self.qos}
+        return {
+            **self._grown(8000, 60),
+            "slurm_extra": self._extra("--open-mode=append"),  # a requeued job keeps its first log
+            **{key: value for key, value in named.items() if value},
+        }
 
-    def gpu_resources(self) -> dict[str, str | int]:
-        """Resources of a job that wants an accelerator."""
-        named = {"slurm_partition": self.gpu_partition, "constraint": self.constraint}
-        # Some sites refuse --gpus and want the model: then gres, and never both.
-        wanted: dict[str, str | int] = {"gres": self.gres} if self.gres else {"gpu": 1}
+    def diagnose_resources(self) -> dict[str, str | int]:
+        """What a diagnosis has of its own: in one job with others their times are added up."""
+        together = self.diagnoses_per_job
+        return {"runtime": f"min({60 if together == 1 else 10} * attempt, {self.max_minutes // together})"}
+
+    def train_resources(self) -> dict[str, str | int]:
+        """Resources of a training job."""
+        # Beside the run's own deadline. A job of few minutes would be signalled as it starts.
+        signal = ["--signal=TERM@120"] if self.train_minutes >= 5 else []
+        wanted = self._grown(self.train_mem_mb, self.train_minutes)
+        wanted |= {"slurm_extra": self._extra(*signal, "--open-mode=append")}
+        if self.device == "cpu":
+            return wanted
+        # Some sites refuse --gpus and want the model: then gres, and never both. The limit counts `accelerators`.
+        number = (self.gres or "").rpartition(":")[2]
+        wanted |= {"gres": self.gres} if self.gres else {"gpu": 1}
+        wanted |= {"accelerators": int(number) if number.isdigit() else 1}
+        named = {
+            "slurm_partition": self.gpu_partition,
+            "slurm_account": self.gpu_account,
+            "qos": self.gpu_qos,
+            "constraint": self.constraint,
+        }
         return wanted | {key: value for key, value in named.items() if value}
+
+    def _grown(self, mem_mb: int, minutes: int) -> dict[str, str | int]:
+        return {
+            "mem_mb": f"min({mem_mb} * attempt, {self.max_mem_mb})"
+            if self.memory
+            else 0,  # 0: sbatch is told none
+            "runtime": f"min({minutes} * attempt, {self.max_minutes})",
+        }
+
+    def _extra(self, *flags: str) -> str:
+        """Quoted twice: for Snakemake, to which it is an expression, and for the shell that calls sbatch."""
+        return repr(" ".join([*flags, *map(shlex.quote, self.sbatch_options)]))
+
+    def announce(self) -> None:
+        """Tell the workflow what training is meant to get, and the trainers on which device. The environment's own word
+        on the device comes first: a test has no accelerator."""
+        os.environ.setdefault(DEVICE, self.device)
+        os.environ[NEEDS] = " ".join(self.train_resources())
+
+
+class _Resources(dict[str, str]):
+    """A job's resources as the executor looks at them: keys and attributes."""
+
+    __getattr__ = dict.__getitem__
+
+
+def refuse_lost_resources(given: Mapping[str, object]) -> None:
+    """`--set-resources` on the command line replaces the profile's whole, and not the one resource that it names.
+
+    given: what the training job gets now. Does nothing where the profile is not the cluster's.
+
+    Raises:
+        UserError: what the job would lose, and how to say it.
+    """
+    lost = [name for name in os.environ.get(NEEDS, "").split() if name not in given]
+    if lost:
+        raise UserError(
+            f"--set-resources takes {', '.join(lost)} from `train`: it replaces the whole set of the profile; write "
+            f"train_minutes, train_mem_mb or another key into {SITE_FILE} instead"
+        )
 
 
 def put_shims_first(folder: Path = SITE_FILE.parent / "bin") -> None:
-    """Put the sbatch that waits, and the sacct that asks squeue, first in this process's PATH."""
+    """Put the scheduler's commands as the executor needs them first in this process's PATH."""
     first = str(folder.resolve())
     if first not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([first, os.environ["PATH"]])

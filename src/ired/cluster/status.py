@@ -22,11 +22,11 @@ from ired.job.events import Events, attempts
 from ired.job.lock import describe, read_lock, why_alive
 from ired.job.slurm import QueuedJob, queue
 from ired.job.train import pack_folder, seed_folder
-from ired.record.publish import is_finished
+from ired.record.publish import RESULT_FILES, is_finished
 from ired.study.resolve import ResolvedStudy
 from ired.study.run_config import RunConfig
 
-ORDER = ("lost", "failed", "running", "pending", "outdated", "not started", "done")
+ORDER = ("lost", "failed", "running", "pending", "outdated", "unpublished", "not started", "done")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ class Layout:
 def statuses(layout: Layout, wanted: Iterable[tuple[str, int]] | None = None) -> list[RunStatus]:
     """Every run of a scale's experiments, or the `wanted` (variant, seed), those in trouble first."""
     study = layout.study
-    jobs = {job.comment: job for job in queue("") or []}  # the newest of equal comments comes last
+    jobs = {
+        job.comment: job for job in queue("") or [] if job.here
+    }  # the newest of equal comments comes last
     listed = study.scale(layout.scale).experiments
     runs = dict.fromkeys(
         wanted if wanted is not None else (run for name in listed for run in study.runs(layout.scale, name))
@@ -115,20 +117,26 @@ def _status(config: RunConfig, variant: str, layout: Layout, jobs: dict[str, Que
     lock, job = read_lock(folder / "lock.json"), jobs.get(f"rule_train_wildcards_{layout.job(variant, seed)}")
     log = layout.log(variant, seed)
     shown = str(log) if log.exists() else None
-    if metrics.exists() and lock is None and not (job and job.live):
+    live = job if job and job.live else None
+    if metrics.exists() and lock is None and not live:
         return _published(metrics, config, name, rerun)
-    if job and job.state == "PENDING":
-        return RunStatus(name, "pending", f"job {job.job}: {job.reason}", None, None)
+    held = f"{describe(lock)}, step {_step(lock, layout.events(variant, seed))}" if lock is not None else ""
+    alive = why_alive(lock) if lock is not None else None
+    if alive:
+        return RunStatus(name, "running", f"{held}, {alive}", shown, None)
+    if live and live.state == "PENDING":
+        stop = stop_file(folder)
+        why = f"{stop} exists; remove it to let the run go on" if stop else live.reason
+        return RunStatus(name, "pending", f"job {live.job}: {why}", None, None)
+    if live and (lock is None or lock.get("job") != live.job):
+        # A stale lock is of the attempt before, until this one has loaded what it needs and takes it over.
+        return RunStatus(
+            name, "running", f"job {live.job} on {live.nodes}: {live.state}, starting", shown, None
+        )
     if lock is not None:
-        alive = why_alive(lock)
-        detail = f"{describe(lock)}, step {_step(lock, layout.events(variant, seed))}, {alive or _age(lock)}"
-        if alive:
-            return RunStatus(name, "running", detail, shown, None)
-        return RunStatus(name, "lost", f"{detail}; its job ended without a word", shown, rerun)
-    if job and job.live:
-        return RunStatus(name, "running", f"job {job.job} on {job.nodes}: {job.state}, starting", shown, None)
+        return RunStatus(name, "lost", f"{held}, {_age(lock)}; its job ended without a word", shown, rerun)
     if is_finished(folder, config.fingerprint()):
-        return RunStatus(name, "not started", "trained, and still to be published", None, rerun)
+        return RunStatus(name, "unpublished", "trained, and still to be published", None, rerun)
     trouble = _trouble(folder, layout, variant, seed, job)
     if trouble:
         kind, words, where = trouble
@@ -143,6 +151,10 @@ def _published(metrics: Path, config: RunConfig, name: str, rerun: str) -> RunSt
         return RunStatus(name, "failed", f"disk: {error}", None, rerun)
     if found.get("fingerprint") != config.fingerprint():
         return RunStatus(name, "outdated", "made with another configuration", None, rerun)
+    lacking = [file for file in RESULT_FILES if not metrics.with_name(file).exists()]
+    if lacking:
+        again = rerun.replace(str(metrics), str(metrics.with_name(lacking[0])))
+        return RunStatus(name, "unpublished", f"{', '.join(lacking)} deleted", None, again)
     return RunStatus(name, "done", found["status"], None, None)
 
 
@@ -152,7 +164,9 @@ def _step(lock: dict[str, Any], events: list[dict[str, Any]]) -> Any:
 
 
 def _age(lock: dict[str, Any]) -> str:
-    return f"last heartbeat {time.time() - lock.get('heartbeat', 0):.0f} s ago"
+    """When it was last heard of; nothing where it says no time that can be true."""
+    beat = lock["heartbeat"]
+    return f"last heartbeat {time.time() - beat:.0f} s ago" if beat else "no heartbeat"
 
 
 def _trouble(
@@ -177,7 +191,11 @@ def _trouble(
     if not text or (tries and tries[-1]["end"] == "finished"):
         return None
     where = own if own.exists() else (logs[0] if logs[0].exists() else None)
-    return classify(text), last_line(text), where
+    kind, said = classify(text), last_line(text)
+    why = classify(job.state) if job else "unknown"
+    if job and kind == "cancelled" and why not in ("unknown", kind):
+        kind, said = why, f"job {job.job} was {job.state}; {said}"  # the run knows the signal alone
+    return kind, said, where
 
 
 def _timestamp(attempt: dict[str, Any]) -> float:
@@ -195,7 +213,7 @@ def as_lines(found: list[RunStatus]) -> Iterator[str]:
         yield f"{status.kind:<12}{status.run:<28} {status.detail}"
         if status.log and status.kind in ("failed", "lost"):
             yield f"{'':<12}log    {status.log}"
-        if status.rerun and status.kind in ("failed", "lost", "outdated"):
+        if status.rerun and status.kind in ("failed", "lost", "outdated", "unpublished"):
             yield f"{'':<12}again  {status.rerun}"
 
 

@@ -157,7 +157,7 @@ def read_lock(path: Path) -> dict[str, Any] | None:
     try:
         holder = json.loads(content)
     except ValueError:
-        holder = {"heartbeat": written - STALE_SECONDS + NAMELESS_SECONDS}
+        holder = {"nameless": True, "heartbeat": written}
     holder = holder if isinstance(holder, dict) else {}
     latest = time.time() + CLOCK_SECONDS
     beats = (
@@ -185,6 +185,8 @@ def why_alive(holder: dict[str, Any]) -> str | None:
         return f"SLURM says {state}, heartbeat {age:.0f} s ago" if state in LIVE else None
     if job is None and here:
         return "its process exists" if _exists(holder) else None
+    if holder.get("nameless"):
+        return f"made {age:.0f} s ago" if age < NAMELESS_SECONDS else None
     return f"heartbeat {age:.0f} s ago" if age < STALE_SECONDS else None
 
 
@@ -219,5 +221,7 @@ def process_start(pid: int) -> str | None:
 
 def describe(holder: dict[str, Any]) -> str:
     """A lock's owner in words."""
+    if holder.get("nameless"):
+        return "somebody whose lock is being written"
     job = f"job {holder['job']}" if holder.get("job") else f"process {holder.get('pid', '?')}"
     return f"{job} on {holder.get('host', '?')}"

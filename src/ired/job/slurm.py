@@ -81,28 +81,36 @@ def duration(text: str) -> float | None:
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """A line of squeue. `comment` is what the submitter wrote of the job's rule and wildcards."""
+    """A line of squeue. `folder`: where it was submitted; `comment`: what the submitter wrote of the job's rule and
+    wildcards."""
 
     job: str
     state: str
     reason: str
     nodes: str
     name: str
+    folder: str
     comment: str
 
     @property
     def live(self) -> bool:
         return self.state in LIVE
 
+    @property
+    def here(self) -> bool:
+        """Whether it was submitted from the current folder, and not from another checkout."""
+        return os.path.realpath(self.folder) == os.path.realpath(os.curdir)
+
 
 def queue(prefix: str) -> list[QueuedJob] | None:
-    """This user's jobs whose name begins with `prefix`, ended ones included while the scheduler remembers
-    them; None where it does not answer."""
-    answer = ask("squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%r|%N|%j|%k")
+    """This user's jobs whose name begins with `prefix`, the newest last, ended ones included while the scheduler
+    remembers them; None where it does not answer. By itself squeue sorts by the name of the state."""
+    answer = ask("squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%r|%N|%j|%Z|%k")
     if not answer.ok:
         return None
-    rows = (line.split("|", 5) for line in answer.out.splitlines() if line.count("|") >= 5)
-    return [QueuedJob(*row) for row in rows if row[4].startswith(prefix)]
+    rows = (line.split("|", 6) for line in answer.out.splitlines() if line.count("|") >= 6)
+    found = [QueuedJob(*row) for row in rows if row[4].startswith(prefix)]
+    return sorted(found, key=lambda job: int("".join(re.findall(r"^\d+", job.job)) or 0))
 
 
 def config_value(config: str, key: str) -> str | None:

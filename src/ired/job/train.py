@@ -24,6 +24,7 @@ from ired.base.hashing import digest
 from ired.job.attempt import Job, JobCallbacks, attempt, sweep
 from ired.job.build import build_engine
 from ired.job.events import Events, attempts
+from ired.job.hold import put_back
 from ired.record.errors import write_errors
 from ired.record.provenance import snapshot
 from ired.record.publish import is_finished, publish, state_folder
@@ -203,7 +204,7 @@ def train_and_publish(
     asked for. Without folders to publish to, results wait in the state folder."""
     folders = [seed_folder(execution.state, config) for config in configs]
     job = Job(folders, stopper)
-    with job.holding():
+    with put_back(folders, stopper), job.holding():
         sweep([*folders, *run_dirs])
         train_runs(configs, execution, job)
         for folder, run_dir in zip(folders, run_dirs, strict=bool(run_dirs)):

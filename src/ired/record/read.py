@@ -16,7 +16,7 @@ class FileFault(UserError):
     def __init__(
         self, kind: Literal["missing", "invalid", "mismatch", "protocol"], path: Path, detail: str = ""
     ) -> None:
-        self.kind = kind
+        self.kind, self.path = kind, path
         self.brief = f"{path}: {detail}" if detail else str(path)
         cure = "ask Snakemake for this path to make it" if not detail else "delete it and ask for it again"
         super().__init__(f"{self.brief}; {cure}" if detail else f"{path} is missing; {cure}")

@@ -23,7 +23,7 @@ from ired.tables.tabulate import tabulate
 
 SHOWN = 3  # files named in an error: enough to find the trouble, few enough for one line
 CURES = {
-    "missing": "train these runs first, or take their seeds out of the experiment",
+    "missing": "ask for them by their paths (snakemake --profile … {paths}), or take their seeds out of the experiment",
     "invalid": "delete the file and run again the step that makes it",
     "mismatch": "delete the run folder and train it again: its files come from different configurations",
     "protocol": "train these runs again, or set the protocol back to theirs",
@@ -128,7 +128,9 @@ def _user_error(faults: list[FileFault], experiment: ExperimentSpec) -> UserErro
         "protocol": f"runs are not of protocol {experiment.protocol}",
     }[kind]
     files = "; ".join(alike[:SHOWN])
-    return UserError(f"experiment {experiment.name}: {subject}: {files}{more}; {CURES[kind]}")
+    paths = " ".join([str(fault.path) for fault in faults if fault.kind == kind][:SHOWN])
+    cure = CURES[kind].format(paths=paths)
+    return UserError(f"experiment {experiment.name}: {subject}: {files}{more}; {cure}")
 
 
 def provenance(runs: list[tuple[VariantSpec, Run]], experiment: ExperimentSpec) -> dict[str, Any]:

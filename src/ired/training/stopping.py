@@ -19,6 +19,9 @@ class Stopper:
         max_minutes: minutes from now after which to stop, or None.
         killed_in: seconds from now after which the scheduler kills the job, or None. The stop comes earlier
             by a margin: at most a minute or a quarter of the time, and five times the slowest checkpoint.
+
+    Attributes:
+        signalled: whether a signal has come, which is nobody's wish to go on later.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -30,6 +33,7 @@ class Stopper:
         self._killed_at = None if killed_in is None else now + killed_in
         self._margin = min(self.MARGIN_SECONDS, self.MARGIN_SHARE * (killed_in or 0))
         self._wish: str | None = None
+        self.signalled = False
 
     def listen(self) -> None:
         """Install the handlers. Saving inside a handler could meet a half-done save, so it only notes the
@@ -38,6 +42,7 @@ class Stopper:
             signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signalled = True
         self._wish = f"received {signal.Signals(number).name}"
 
     def request(self, reason: str) -> None:
