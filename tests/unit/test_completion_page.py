@@ -12,6 +12,7 @@ import ired
 from ired.base.format_numbers import with_interval
 from ired.base.streams import Streams
 from ired.record.schema import TABLES
+from ired.sentences import live_sentence
 from ired.tasks import build_task
 
 SHIPPED = Path(__file__).parents[2] / "results/shipped"
@@ -32,6 +33,8 @@ def test_every_row_and_sentence_is_that_of_the_shipped_tables(repository: Path, 
             cells.append(f"{mean} [{low}, {high}]")
         expected.append(f"| `{variant}` | {cells[0]} | {cells[1]} |")
     assert re.findall(r"^\| `.*$", section, re.MULTILINE) == expected
+    if scale == "completion_solvable":
+        assert live_sentence(TABLES["energy_profile"].read(folder / "energy_profile.csv")) in section
     said = contrasts.loc[contrasts["metric"] == "mse_id", "sentence"].tolist()
     assert re.findall(r"^> (.*)$", section, re.MULTILINE) == said
 

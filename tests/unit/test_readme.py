@@ -12,7 +12,7 @@ import yaml
 from ired.base.format_numbers import number, percent, with_interval
 from ired.record.metrics import metric_name
 from ired.record.schema import TABLES, WORTH
-from ired.sentences import worth_headline
+from ired.sentences import live_sentence, worth_headline
 from ired.study.resolve import ResolvedStudy
 
 METRICS = ("mse_id", "mse_ood")
@@ -102,6 +102,7 @@ def test_what_the_contrast_does_not_do(sections: dict[str, str]) -> None:
         .groupby("t")
         .mean(numeric_only=True)
     )
+    assert live_sentence(profile) in text.replace("> ", "")
     assert "all of them at noise levels 1 to 8 are saturated" in text
     assert (mined.loc[1:8, "saturation_share"] > 0.999).all()
     shares = re.search(r"where (\d+) % and (\d+) % of them have the lower energy", text)

@@ -19,6 +19,7 @@ from ired.sentences import (
     line_standing,
     verdict,
 )
+from ired.sentences.live import live_sentence, live_shares
 from ired.statistics import contrast, summarise
 
 NAN = math.nan
@@ -274,3 +275,22 @@ def test_wording() -> None:
     assert (count(1, "pair"), count(1200, "pair")) == ("1 pair", "1,200 pairs")
     assert listed(["a"]) == "a" and listed(["a", "b", "c"]) == "a, b and c"
     assert listed(list("abcdefg")) == "a, b, c, d and 3 more"
+
+
+def test_live_negatives_are_those_at_the_end_whose_softplus_has_a_slope() -> None:
+    def rows(variant: str, phase: float, shares: list[float]) -> list[dict[str, object]]:
+        return [{"variant": variant, "phase": phase, "saturation_share": share} for share in shares]
+
+    nan = float("nan")
+    profile = pd.DataFrame(
+        rows("none", 1.0, [nan, nan])
+        + rows("cd", 1.0, [nan, nan])
+        + rows("random", 0.1, [0.0, 0.0])
+        + rows("random", 1.0, [1.0, 1.0, 0.6, 0.0])
+        + rows("deep", 1.0, [0.0, 0.0])
+    )
+    assert live_shares(profile) == pytest.approx({"random": 0.35, "deep": 1.0})
+    assert live_sentence(profile).startswith(
+        "Of the negatives, 35 % (random) and 100 % (deep) are live at the end"
+    )
+    assert live_sentence(profile[profile["variant"] == "none"]) == ""

@@ -14,6 +14,7 @@ from ired.figures.toolkit.output import read_tables
 from ired.record.schema import TABLES
 from ired.report import tables as shown
 from ired.report.render import Picture, Section, Table, render
+from ired.sentences import live_sentence
 
 RANKED = "Click a heading to sort."
 NOTES = {
@@ -89,12 +90,16 @@ def experiment_section(
     Raises:
         UserError: a table or a figure is missing or broken, or a figure's name is unknown.
     """
-    wanted = {"runs", "summary", "contrasts", "budget", "nominations"}
+    wanted = {"runs", "summary", "contrasts", "budget", "nominations", "energy_profile"}
     wanted |= {table for name in figures for table in figure(name).tables}
     tables = read_tables(sorted(wanted), folder, published)
     return Section(
         title=experiment.replace("_", " "),
-        sentences=sentences(tables["contrasts"]) + tables["nominations"]["sentence"].tolist(),
+        sentences=[
+            *sentences(tables["contrasts"]),
+            *filter(None, [live_sentence(tables["energy_profile"])]),
+            *tables["nominations"]["sentence"].tolist(),
+        ],
         pictures=[picture(name, pictures, tables) for name in figures],
         tables=experiment_tables(tables),
         question=question,

@@ -16,7 +16,7 @@ from ired.base.yaml_file import read_yaml
 from ired.record.metrics import TEST_METRICS
 from ired.record.schema import TABLES, WORTH
 from ired.report.paper import FORMATS, note, rows_of
-from ired.sentences import headline, worth_headline
+from ired.sentences import headline, live_sentence, worth_headline
 from ired.sentences.worth import worth
 
 
@@ -147,7 +147,8 @@ def show(results: Path, experiment: str) -> None:
     console.print()
     own = [TABLES[name].read(tables / experiment / f"{name}.csv") for name in ("summary", "reference")]
     console.print(result_table(*own))
-    for sentence in opening(tables, experiment):
+    live = live_sentence(TABLES["energy_profile"].read(tables / experiment / "energy_profile.csv"))
+    for sentence in [*opening(tables, experiment), *([live] if live else [])]:
         console.print(f"  {sentence}")
     console.print()
     report, figures = results / "report.html", results / "figures" / experiment

@@ -2,6 +2,7 @@
 
 verdicts   one contrast: its verdict, and the sentence that carries it; the nominee of a sweep
 line       where the variants stand to the line of the predictor to beat
+live       how many of its negatives a contrast still learns from
 headline   equal compute, and the three sentences that open a report
 worth      what a negative is worth: the study of compute multipliers
 
@@ -10,6 +11,7 @@ Must not import torch, statistics or figures: words know numbers, not where they
 
 from ired.sentences.headline import compute_sentence, headline
 from ired.sentences.line import line_sentence, line_standing
+from ired.sentences.live import live_sentence
 from ired.sentences.verdicts import VERDICTS, contrast_sentence, nomination_sentence, verdict
 from ired.sentences.worth import worth_headline
 
@@ -20,6 +22,7 @@ __all__ = [
     "headline",
     "line_sentence",
     "line_standing",
+    "live_sentence",
     "nomination_sentence",
     "verdict",
     "worth_headline",
