@@ -122,7 +122,7 @@ def make_summary(runs: pd.DataFrame) -> pd.DataFrame:
                 "factor": first["factor"], "level": first["level"], "metric": metric, "n": len(values),
                 "n_diverged": int((group["status"] == "diverged").sum()), "mean": mean,
                 "sd": values.std(ddof=1) if len(values) > 1 else np.nan, "ci_low": low, "ci_high": high,
-                "bca_low": low, "bca_high": high, "evaluation_variance": 1e-8, "seed_variance": 1e-7,
+                "evaluation_variance": 1e-8, "seed_variance": 1e-7,
                 "line": affine, "line_se": affine * 0.006, "distance_to_line": mean - affine,
                 "madds_per_step": first["madds_per_step"], "seconds_per_step": first["seconds_per_step"],
             })  # fmt: skip

@@ -20,7 +20,15 @@ def sweep(values: dict[str, list[float]]) -> pd.DataFrame:
     table = runs(values)
     table["factor"] = table["variant"].map(dict.fromkeys(LEVELS, "a"))
     table["level"] = table["variant"].map(LEVELS)
-    return table
+    return table.assign(mse_validation=table["mse_id"])
+
+
+def test_the_validation_error_chooses_and_not_the_test_error() -> None:
+    table = sweep({"none": [1.0] * 4, "a=1": [0.1, 0.1, 0.9, 0.8], "a=2": [0.9, 0.9, 0.7, 0.6]})
+    table["mse_validation"] = table["variant"].map({"none": 1.0, "a=1": 0.5, "a=2": 0.4})
+    row = nominate(table, COMPARISONS[:2]).iloc[0]
+    assert (row["treatment"], row["tuning_mean"]) == ("a=2", 0.4)
+    assert row["difference"] == pytest.approx(-0.35)
 
 
 def test_the_first_half_of_the_seeds_chooses_and_the_others_judge() -> None:
@@ -66,6 +74,7 @@ def test_the_winner_of_equal_levels_is_flattered_on_its_own_seeds_and_not_on_fre
     for _ in range(studies):
         table = runs({name: list(rng.normal(1.0, sigma, 10)) for name in ("none", *levels)})
         table["factor"], table["level"] = "a", table["variant"].map(levels)
+        table["mse_validation"] = table["mse_id"]
         rows.append(nominate(table, comparisons).iloc[0])
     found = pd.DataFrame(rows)
     flattery = 1.0 - found["tuning_mean"].mean()

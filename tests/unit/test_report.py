@@ -72,7 +72,7 @@ def test_it_opens_with_the_answer(page: Page) -> None:
 
 
 def test_a_sweep_says_what_was_nominated_and_how_it_was_judged(page: Page) -> None:
-    assert page.text.count("had the lowest in-distribution test MSE on seed 0 ") == 1
+    assert page.text.count("had the lowest validation MSE on seed 0 ") == 1
     assert page.text.count("judged on seeds 1 and 2, which had no say in that") == 1
 
 

@@ -189,12 +189,6 @@ def test_variance_split_finds_the_simulated_parts() -> None:
     assert (evaluation, between) == pytest.approx((1, 4), rel=0.15)
 
 
-def test_bca_is_reproducible_and_close_to_t_for_many_normal_seeds() -> None:
-    values = RNG.normal(5, 1, 200)
-    assert st.bca_interval(values) == st.bca_interval(values)
-    assert st.bca_interval(values) == pytest.approx(st.t_interval(values), abs=0.02)
-
-
 def test_t_interval_covers_95_percent() -> None:
     values = np.random.default_rng(1).normal(0, 1, (2000, 4))
     intervals = [st.t_interval(row) for row in values]

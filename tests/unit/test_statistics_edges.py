@@ -29,7 +29,7 @@ def one(values: dict, **options) -> pd.Series:
 def test_one_seed_has_a_mean_and_no_interval() -> None:
     row = summarise(runs({"a": [2.0]}), NO_REFERENCE).iloc[0]
     assert (row["mean"], row["n"]) == (2.0, 1)
-    assert row[["sd", "ci_low", "ci_high", "bca_low", "seed_variance"]].isna().all()
+    assert row[["sd", "ci_low", "ci_high", "seed_variance"]].isna().all()
 
 
 def test_one_pair_decides_nothing() -> None:

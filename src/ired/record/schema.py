@@ -100,7 +100,6 @@ SUMMARY = Table(
         *numbers("mean", "sd: ddof 1"),
         *INTERVAL,
         *numbers(
-            "bca_low", "bca_high: bootstrap, for drawing",
             "evaluation_variance: mean squared standard error over test matrices",
             "seed_variance: between-seed variance less evaluation variance, floored at 0",
             "line: MSE of the predictor to beat on this metric's test set (reference.csv)", "line_se",
@@ -157,7 +156,7 @@ NOMINATIONS = Table(
         EXPERIMENT, *words("metric", "factor", "level"),
         *integers("levels: how many there were"),
         *words("treatment: the nominee", "baseline", "tuning_seeds", "fresh_seeds"),
-        *numbers("tuning_mean: the nominee's mean on the tuning seeds, too low by luck"),
+        *numbers("tuning_mean: the nominee's mean validation MSE on the tuning seeds, too low by luck"),
         *integers("n_pairs: this and what follows on the fresh seeds", "n_dropped"),
         *numbers(
             "baseline_mean", "difference", "ci_low", "ci_high", "relative_difference", "p_paired", "margin",

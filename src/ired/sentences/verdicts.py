@@ -81,7 +81,7 @@ def nomination_sentence(row: Mapping[str, Any]) -> str:
     tuning, fresh = (row[name].split() for name in ("tuning_seeds", "fresh_seeds"))
     return (
         f"Of {count(int(row['levels']), 'level')}, {row['factor']} = {chosen} had the lowest "
-        f"{metric_name(row['metric'])} on {_seeds(tuning)} ({number(row['tuning_mean'])}); "
+        f"validation MSE on {_seeds(tuning)} ({number(row['tuning_mean'])}); "
         f"judged on {_seeds(fresh)}, which had no say in that: "
         f"{contrast_sentence(row, adjusted=False)}"
     )

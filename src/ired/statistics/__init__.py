@@ -27,12 +27,11 @@ from ired.statistics.pairs import (
     welch_test,
     wilcoxon_test,
 )
-from ired.statistics.samples import bca_interval, t_interval, variance_split
+from ired.statistics.samples import t_interval, variance_split
 from ired.statistics.summary import summarise
 
 __all__ = [
     "against_line",
-    "bca_interval",
     "brown_forsythe",
     "contrast",
     "effect_sizes",

@@ -19,7 +19,7 @@ from ired.sentences import nomination_sentence
 from ired.statistics.contrasts import contrast
 from ired.statistics.summary import by_variant
 
-METRIC = next(iter(METRICS))
+JUDGED, CHOSEN_BY = next(iter(METRICS)), "mse_validation"
 
 
 def nominate(
@@ -27,9 +27,9 @@ def nominate(
 ) -> pd.DataFrame:
     """nominations.csv: at most one row. Empty unless levels of a factor are compared with a baseline.
 
-    The first half of the seeds (rounded down) tunes: the level with the lowest mean in-distribution error on
-    them is nominated, unless one of its tuning runs diverged. The other seeds are fresh: the nominee and the
-    baseline are compared on them alone, in one test, so that nothing needs adjusting.
+    The first half of the seeds (rounded down) tunes: the level with the lowest mean validation error on them is
+    nominated, unless one of its tuning runs diverged. The other seeds are fresh: the nominee and the baseline are
+    compared on them alone, by the test error, in one test, so that nothing needs adjusting.
 
     Args:
         runs: rows of runs.csv of one experiment; those with a `level` are the sweep.
@@ -46,7 +46,7 @@ def nominate(
         return empty
     means = {
         name: _mean_on(group, tuning)
-        for name, group in by_variant(runs, [METRIC]).items()
+        for name, group in by_variant(runs, [CHOSEN_BY]).items()
         if name in candidates
     }
     nominee = min(means, key=lambda name: (math.isnan(means[name]), means[name]))
@@ -56,7 +56,7 @@ def nominate(
     judged = runs[runs["seed"].isin(fresh) & runs["variant"].isin(pair)]
     if judged["variant"].nunique() < 2:
         return empty
-    found = contrast(judged, [pair], margin, [METRIC], accompany=False).iloc[0]
+    found = contrast(judged, [pair], margin, [JUDGED], accompany=False).iloc[0]
     row: dict[str, Any] = {
         **{str(name): value for name, value in found.items()},
         "factor": levels.loc[nominee, "factor"],
@@ -72,5 +72,5 @@ def nominate(
 
 def _mean_on(group: pd.DataFrame, seeds: list[int]) -> float:
     """The mean over these seeds; NaN if one of them is missing or did not finish."""
-    values = group.set_index("seed")[METRIC].reindex(seeds).to_numpy(dtype=np.float64)
+    values = group.set_index("seed")[CHOSEN_BY].reindex(seeds).to_numpy(dtype=np.float64)
     return float(values.mean())

@@ -56,28 +56,6 @@ def t_interval(values: Values) -> Interval:
     return Interval(float(interval.low), float(interval.high))
 
 
-def bca_interval(values: Values, resamples: int = 1999, seed: int = 0) -> Interval:
-    """Bias-corrected and accelerated bootstrap interval of the mean (Efron 1987), for drawing only.
-
-    At ten seeds it covers less than it says, so nothing is decided by it. The generator is seeded anew for
-    each call: equal values give equal bytes. NaN for fewer than two values or for equal ones.
-    """
-    if values.size < 2 or is_constant(values, float(np.abs(values).max())):
-        return UNKNOWN
-    with warnings.catch_warnings():
-        # Two or three seeds can leave every resample on one side: then scipy answers NaN, which is honest.
-        warnings.simplefilter("ignore")
-        interval = stats.bootstrap(
-            (values,),
-            np.mean,
-            n_resamples=resamples,
-            confidence_level=1 - ALPHA,
-            method="BCa",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-    return Interval(float(interval.low), float(interval.high))
-
-
 def variance_split(values: Values, standard_errors: Values) -> tuple[float, float]:
     """(evaluation variance, seed variance) of a metric over seeds, in squared units.
 

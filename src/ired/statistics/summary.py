@@ -11,7 +11,7 @@ import pandas as pd
 
 from ired.record import schema
 from ired.record.metrics import METRICS
-from ired.statistics.samples import Values, bca_interval, mean, sd, t_interval, variance_split
+from ired.statistics.samples import Values, mean, sd, t_interval, variance_split
 
 
 def measured_metrics(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -> list[str]:
@@ -69,7 +69,7 @@ def _summary_row(group: pd.DataFrame, metric: str, reference: pd.DataFrame) -> d
     errors = f"{metric}_se"
     known = measured[errors].to_numpy(dtype=np.float64) if errors in measured else np.empty(0)
     evaluation, between = variance_split(values, known)
-    interval, bootstrap = t_interval(values), bca_interval(values)
+    interval = t_interval(values)
     line, line_se = line_to_beat(reference, metric, first["n"])
     return {
         **{key: first[key] for key in ("experiment", "variant", "strategy", "factor", "level")},
@@ -80,8 +80,6 @@ def _summary_row(group: pd.DataFrame, metric: str, reference: pd.DataFrame) -> d
         "sd": sd(values),
         "ci_low": interval.low,
         "ci_high": interval.high,
-        "bca_low": bootstrap.low,
-        "bca_high": bootstrap.high,
         "evaluation_variance": evaluation,
         "seed_variance": between,
         "line": line,
