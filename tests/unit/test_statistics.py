@@ -189,6 +189,15 @@ def test_variance_split_finds_the_simulated_parts() -> None:
     assert (evaluation, between) == pytest.approx((1, 4), rel=0.15)
 
 
+def test_an_interval_is_cut_where_no_mean_can_lie() -> None:
+    values = np.array([1e-6, 2e-6, 40e-6])
+    assert st.t_interval(values).low < 0
+    assert st.t_interval(values, lowest=0.0) == (0.0, st.t_interval(values).high)
+    assert st.t_interval(LEFT, lowest=0.0) == st.t_interval(LEFT)
+    lost = st.summarise(runs({"none": list(values)}), NO_REFERENCE).set_index("metric").loc["mse_id"]
+    assert (lost["ci_low"], lost["ci_high"]) == (0.0, pytest.approx(st.t_interval(values).high))
+
+
 def test_t_interval_covers_95_percent() -> None:
     values = np.random.default_rng(1).normal(0, 1, (2000, 4))
     intervals = [st.t_interval(row) for row in values]

@@ -70,5 +70,5 @@ def _mean(values: Values) -> str:
         return "no result"
     if len(values) < 2:
         return f"{values[0]:.3g} (one seed)"
-    mean, low, high = with_interval(values.mean(), *t_interval(values))
+    mean, low, high = with_interval(values.mean(), *t_interval(values, lowest=0.0))
     return f"{mean} [{low}, {high}]"

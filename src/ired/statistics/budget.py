@@ -62,7 +62,7 @@ def equal_compute(learning_curves: pd.DataFrame, runs: pd.DataFrame) -> pd.DataF
     for variant, group in curves.items():
         first = first_rows[variant]
         at_compute, at_steps = _values(group, "madds", madds), _values(group, "step", steps)
-        compute_interval, step_interval = t_interval(at_compute), t_interval(at_steps)
+        compute_interval, step_interval = t_interval(at_compute, lowest=0.0), t_interval(at_steps, lowest=0.0)
         rows.append(
             {
                 "experiment": first["experiment"],

@@ -43,17 +43,18 @@ def sd(values: Values) -> float:
     return float(values.std(ddof=1)) if values.size > 1 else math.nan
 
 
-def t_interval(values: Values) -> Interval:
+def t_interval(values: Values, lowest: float = -math.inf) -> Interval:
     """Student's interval of the mean at level 1 - ALPHA; NaN for fewer than two values.
 
-    Without any variance it is the single point mean to mean, as the formula has it.
+    It is cut at `lowest`, below which no mean can lie (an error: 0), and covers as often as it did. Without any
+    variance it is the single point mean to mean, as the formula has it.
     """
     if values.size < 2:
         return UNKNOWN
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # equal values: p is undefined, the interval is not
         interval = stats.ttest_1samp(values, 0.0).confidence_interval(1 - ALPHA)
-    return Interval(float(interval.low), float(interval.high))
+    return Interval(max(float(interval.low), lowest), float(interval.high))
 
 
 def variance_split(values: Values, standard_errors: Values) -> tuple[float, float]:

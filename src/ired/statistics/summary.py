@@ -69,7 +69,7 @@ def _summary_row(group: pd.DataFrame, metric: str, reference: pd.DataFrame) -> d
     errors = f"{metric}_se"
     known = measured[errors].to_numpy(dtype=np.float64) if errors in measured else np.empty(0)
     evaluation, between = variance_split(values, known)
-    interval = t_interval(values)
+    interval = t_interval(values, lowest=0.0)  # every metric is an error
     line, line_se = line_to_beat(reference, metric, first["n"])
     return {
         **{key: first[key] for key in ("experiment", "variant", "strategy", "factor", "level")},
