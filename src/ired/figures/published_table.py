@@ -53,7 +53,10 @@ def _panel(ax: Axes, rows: pd.DataFrame, names: list[tuple[str, str]]) -> None:
             colour = INK if key[1] == "IRED" else QUIET
             ax.plot([value], [y], ls="", marker="D", ms=4.5, color=colour, gid="mean")
         else:
-            draw_interval(ax, (low if low > 0 else np.nan, value, high), y, strategy_colour(key[1]), "o")
+            # An interval that ends at zero runs out of a logarithmic axis.
+            draw_interval(
+                ax, (low if low > 0 else np.nextafter(0, 1), value, high), y, strategy_colour(key[1]), "o"
+            )
         seen += [v for v in (low, value, high) if np.isfinite(v) and v > 0]
     predictors = rows[rows["kind"] == "reference"]
     rungs = [
