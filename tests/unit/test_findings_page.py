@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +67,25 @@ def test_the_room_that_is_left(page: str, tables: dict) -> None:
     for seeds, words in ((10, "ten narrow it to about"), (20, "twenty to")):
         shrink = (stats.t.ppf(0.975, seeds - 1) / np.sqrt(seeds)) / (stats.t.ppf(0.975, 4) / np.sqrt(5))
         assert f"{words} {width**shrink:.2f}" in page
+
+
+def test_every_design_with_a_primary_contrast_is_told(repository: Path) -> None:
+    """Also those that were given up, as the one in which mining was better."""
+    page = (repository / "docs/findings.md").read_text()
+    rows = [
+        line for line in page.split("## Every design that was run")[1].splitlines() if line.startswith("| ")
+    ][1:]
+    shipped, expected = repository / "results/shipped", 0
+    for path in shipped.rglob("contrasts.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            primary = [
+                row for row in csv.DictReader(file) if row["primary"] == "True" and row["metric"] == "mse_id"
+            ]
+        folder = path.parent.relative_to(shipped)
+        for row in primary:
+            told = [line for line in rows if f"| {row['experiment']} | `{folder}` |" in line]
+            assert len(told) == 1 and f"`{row['treatment']}` against `{row['baseline']}`" in told[0]
+            assert f"{100 * float(row['relative_difference']):+.2f}"[1:4] in told[0]
+        expected += len(primary)
+    assert len(rows) == expected
+    assert any("at_2000_steps" in line and "| better |" in line for line in rows)

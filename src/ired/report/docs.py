@@ -11,6 +11,7 @@ from ired.base.files import write_text
 from ired.figures import FIGURES, figure
 from ired.record.schema import PUBLISHED, PUBLISHED_TABLE, TABLES, WORTH
 from ired.record.table import Table
+from ired.report.designs import designs_section
 from ired.report.worth_page import read, scale_section, worth_section
 
 MARK = "<!-- What follows is written by `python -m ired docs`. -->\n"
@@ -42,6 +43,7 @@ def _sections(page: str, shipped: Path) -> Iterator[str]:
     else:
         for folder in sorted(shipped.glob("*/tables/worth")):
             yield worth_section(read(folder), folder.parts[-3])
+        yield designs_section(shipped)
 
 
 def generated(page: str, text: str, shipped: Path = SHIPPED) -> str:
