@@ -85,7 +85,10 @@ def test_every_design_with_a_primary_contrast_is_told(repository: Path) -> None:
         for row in primary:
             told = [line for line in rows if f"| {row['experiment']} | `{folder}` |" in line]
             assert len(told) == 1 and f"`{row['treatment']}` against `{row['baseline']}`" in told[0]
-            assert f"{100 * float(row['relative_difference']):+.2f}"[1:4] in told[0]
+            change = told[0].split("| ")[7].split(" %")[0].replace("\u2212", "-")
+            assert float(change.replace(",", "")) == pytest.approx(
+                100 * float(row["relative_difference"]), rel=5e-3
+            )
         expected += len(primary)
     assert len(rows) == expected
     assert any("at_2000_steps" in line and "| better |" in line for line in rows)
