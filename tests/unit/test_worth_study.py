@@ -87,3 +87,15 @@ def test_a_study_that_could_not_be_judged_is_refused(
 def test_a_scale_without_worth_says_which_have_one(study_values: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"has no `worth` section; those that have one: .*small"):
         ResolvedStudy(study_values).worth("paper")
+
+
+def test_the_baseline_alone_is_tuned_at_budgets_that_it_alone_has(study_values: dict[str, Any]) -> None:
+    study = ResolvedStudy(study_values)
+    tuned: dict[str, set[int]] = {}
+    for cell in study.cells("workstation").values():
+        if cell.trial is not None:
+            tuned.setdefault(cell.arm, set()).add(cell.steps)
+    assert tuned.pop("none") == {600, 1200}
+    assert set(map(frozenset, tuned.values())) == {frozenset({600})} and len(tuned) == 8
+    trials = [cell for cell in study.cells("workstation").values() if cell.trial and cell.steps == 1200]
+    assert len(trials) == 10

@@ -166,7 +166,9 @@ class ResolvedStudy:
         for arm in worth.arms:
             self.check_name("variant", arm, self.study.variants)
         weighed = {arm: self.run_config(scale, arm, 0).contrast is not None for arm in worth.arms}
-        cells = trials(worth, weighed) + judged(worth, self.study.comparison.baseline)
+        cells = trials(worth, weighed, self.study.comparison.baseline) + judged(
+            worth, self.study.comparison.baseline
+        )
         return {cell.name: cell for cell in cells}
 
     def _cell_config(self, scale: str, cell: Cell, seed: int) -> RunConfig:

@@ -58,13 +58,14 @@ class Cell:
         return settings if choice.weight is None else with_value(settings, "contrast.weight", choice.weight)
 
 
-def trials(worth: Worth, weighed: Mapping[str, bool]) -> list[Cell]:
+def trials(worth: Worth, weighed: Mapping[str, bool], baseline: str) -> list[Cell]:
     """Every trial. weighed: whether an arm has a weight, which is then tried too, by equally many trials."""
+    tuning = worth.tuning
     return [
         Cell(arm, steps, Choice(steps, rate, weight))
         for arm in worth.arms
-        for steps in worth.tuning.steps
-        for rate, weight in grid(worth.tuning, weighed[arm])
+        for steps in [*tuning.steps, *(tuning.baseline_steps if arm == baseline else [])]
+        for rate, weight in grid(tuning, weighed[arm])
     ]
 
 
