@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ired.record.schema import WORTH
+from ired.base.format_numbers import percent
+from ired.record.schema import TABLES, WORTH
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +93,53 @@ def test_every_design_with_a_primary_contrast_is_told(repository: Path) -> None:
         expected += len(primary)
     assert len(rows) == expected
     assert any("at_2000_steps" in line and "| better |" in line for line in rows)
+
+
+def test_what_is_said_of_n_20(page: str, repository: Path) -> None:
+    section = page.split("## What was found at n = 20")[1].split("## What was found at n = 8")[0]
+    folder = repository / "results/shipped/workstation"
+    worth = {name: table.read(folder / f"tables/worth/{name}.csv") for name, table in WORTH.items()}
+    by = worth["multipliers"].query("compute == 'madds' and metric == 'mse_id'")
+    shared = by[by["reading"] == "all"].set_index("arm")
+    assert (
+        set(shared["verdict"]) == {"wastes"}
+        and len(shared) == 8
+        and "All eight arms are told from 1" in section
+    )
+    for arm in ("adversarial", "near_truth", "on_policy"):
+        value, low, high = shared.loc[arm, ["value", "ci_low", "ci_high"]]
+        assert f"{value:.3f} ({low:.3f} to {high:.3f})" in section
+    raw = shared.loc[["random", "adversarial", "deep", "near_truth"], "ci_high"]
+    assert f"the highest upper end is {raw.max():.3f}" in section
+    assert (
+        f"two noise draws waste {1 - shared.loc['none_2_draws', 'value']:.0%}".replace("%", " %")[-4:]
+        in section
+    )
+    slope = by[(by["reading"] == "slope") & (by["arm"] == "semi_hard_sigma")].iloc[0]
+    ends = [f"{v:.3g}".replace("-", "\u2212") for v in (slope["value"], slope["ci_low"], slope["ci_high"])]
+    assert (
+        "slope {} [{}, {}]".format(*ends) in section
+        and f"m = {shared.loc['semi_hard_sigma', 'value']:.3f}" in section
+    )
+    chosen = worth["tuning"].query("nominated and steps == 600").set_index("arm")["learning_rate"]
+    assert (chosen["none"], chosen["random"], chosen["adversarial"], chosen["none_2_draws"]) == (
+        0.034,
+        0.012,
+        0.012,
+        0.0085,
+    )
+    curves = (
+        worth["worth_curves"].query("metric == 'mse_id' and steps == 600").set_index("arm")["geometric_mean"]
+    )
+    for arm in ("near_truth", "deep"):
+        assert f"{1e5 * curves[arm]:.2f} \u00d7 10\u207b\u2075" in section
+    runs = worth["worth_runs"]
+    assert len(runs) == 290 and (runs["status"] == "finished").all() and (runs["mse_id"] < 1e-3).all()
+    rows = TABLES["contrasts"].read(folder / "at_one_rate/contrasts.csv").query("metric == 'mse_id'")
+    assert set(rows["verdict"]) == {"undecided"}
+    relative = {
+        name.split("_steps")[0]: value
+        for name, value in rows[["treatment", "relative_difference"]].to_numpy()
+    }
+    for arm in ("adversarial", "none_2_draws", "none_4_draws", "near_truth", "on_policy"):
+        assert percent(relative[arm], signed=True) in section

@@ -163,15 +163,28 @@ def test_the_trained_energy_answers_as_written(
     assert shown and agrees(shown[1], float(capsys.readouterr().out))
 
 
+WORTH_AT_20 = Path(__file__).parents[2] / "results/shipped/workstation/tables/worth"
+
+
 def test_the_one_line_answer_is_what_the_tables_say() -> None:
     page = (Path(__file__).parents[2] / "README.md").read_text()
-    folder = Path(__file__).parents[2] / "results/shipped/small/tables/worth"
-    tables = {name: table.read(folder / f"{name}.csv") for name, table in WORTH.items()}
-    assert (
-        "no; with every arm tuned alike no negative is shown to save compute, and the learning rate" in page
+    tables = {name: table.read(WORTH_AT_20 / f"{name}.csv") for name, table in WORTH.items()}
+    shared = (
+        tables["multipliers"]
+        .query("compute == 'madds' and metric == 'mse_id' and reading == 'all'")
+        .set_index("arm")
     )
-    assert "saves" not in set(tables["multipliers"]["verdict"])
-    tuning = tables["tuning"].set_index(["arm", "steps", "learning_rate"])["mse_validation"]
+    assert (
+        "no; with every arm tuned alike no negative saves compute, and the learning rate is worth more"
+        in page
+    )
+    assert set(shared["verdict"]) == {"wastes"}
+    folder = Path(__file__).parents[2] / "results/shipped/small/tables/worth"
+    tuning = (
+        WORTH["tuning"]
+        .read(folder / "tuning.csv")
+        .set_index(["arm", "steps", "learning_rate"])["mse_validation"]
+    )
     assert tuning["none", 960, 0.006] / tuning["none", 960, 0.034] == pytest.approx(13, abs=0.5)
     glossary = page[page.index("| word | meaning |") : page.index("</details>")]
     assert len([line for line in glossary.splitlines() if line.startswith("| ")]) == 11
@@ -180,8 +193,28 @@ def test_the_one_line_answer_is_what_the_tables_say() -> None:
 def test_what_a_negative_is_worth(sections: dict[str, str]) -> None:
     folder = Path(__file__).parents[2] / "results/shipped/small/tables/worth"
     text = " ".join(sections["What a negative is worth"].replace("\n> ", " ").split())
-    for sentence in worth_headline(WORTH["multipliers"].read(folder / "multipliers.csv"))[:2]:
+    for sentence in worth_headline(WORTH["multipliers"].read(WORTH_AT_20 / "multipliers.csv"))[:2]:
         assert sentence in text
+    one_rate = TABLES["contrasts"].read(WORTH_AT_20.parents[1] / "at_one_rate/contrasts.csv")
+    rows = one_rate[one_rate["metric"] == "mse_id"]
+    assert set(rows["verdict"]) == {"undecided"} and "no contrast is decided" in text
+    mined, near = (
+        rows[rows["treatment"].str.startswith(arm)].iloc[0] for arm in ("adversarial", "near_truth")
+    )
+    low, high = mined["ci_low"] / mined["baseline_mean"], mined["ci_high"] / mined["baseline_mean"]
+    change, ends = (
+        percent(mined["relative_difference"], signed=True),
+        [percent(end, signed=True) for end in (low, high)],
+    )
+    assert f"at {change} of the error of no negatives (95 % interval {ends[0]} to {ends[1]}" in text
+    assert f"mining from near the truth at {percent(near['relative_difference'], signed=True)}" in text
+    chosen = (
+        WORTH["tuning"].read(WORTH_AT_20 / "tuning.csv").query("nominated and steps == 600").set_index("arm")
+    )
+    rates = chosen["learning_rate"]
+    assert (
+        f"plain denoising a rate of {rates['none']} and the published recipe {rates['adversarial']}" in text
+    )
     runs = WORTH["worth_runs"].read(folder / "worth_runs.csv")
     lost = runs[runs["status"] == "diverged"]
     assert len(lost) == 5 and len(runs) == 185 and "Five of 185 runs diverged" in text

@@ -57,7 +57,8 @@ def test_a_diverged_run_counts_with_the_error_of_answering_zero() -> None:
 
 
 def test_the_headline_says_what_is_decided_and_no_more(multipliers: pd.DataFrame) -> None:
-    first, second, third = worth_headline(multipliers)
+    first, second, third, caution = worth_headline(multipliers)
+    assert "what its few seeds could have chosen instead is not in them" in caution
     row = multipliers.query(SHARED).set_index("arm").loc["adversarial"]
     assert f"m = {row['value']:.3f}" in first and "% of the compute is wasted" in first
     assert second.startswith("The best use of hard points is near_truth_over_sigma: m = ")

@@ -11,10 +11,15 @@ from ired.base.format_numbers import MINUS, number, p_value
 from ired.record.metrics import LEVEL
 
 NO_HARD_POINTS = ("none", "random")  # strategies that look for no hard point
+CAUTION = (
+    "These intervals are over judged seeds at the learning rates and weights that tuning chose: what its few seeds "
+    "could have chosen instead is not in them."
+)
 
 
 def worth_headline(multipliers: pd.DataFrame, primary: str = "adversarial") -> list[str]:
-    """The answer in three sentences: the published recipe, the best use of hard points, and the best arm of all.
+    """The answer in three sentences, the published recipe, the best use of hard points and the best arm without
+    them, and what their intervals leave out.
 
     All are of the multiplier that an arm's budgets share, counted multiply-adds, ID test MSE; a claim needs the
     verdict, whose p is adjusted over the arms.
@@ -32,6 +37,7 @@ def worth_headline(multipliers: pd.DataFrame, primary: str = "adversarial") -> l
         f"Mining as published is worth {worth(rows.loc[primary])}, so {consequence(rows.loc[primary])}.",
         *_best(hard, "use of hard points"),
         *_best(others, "arm without them"),
+        CAUTION,
     ]
 
 

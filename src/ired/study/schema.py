@@ -36,8 +36,8 @@ class Tuning(Strict):
     """How each arm's learning rate and weight are chosen: at each budget of `steps`, by the geometric mean of the
     validation MSE over `seeds`, which are none of those that are judged, and of that the worst from a rate to twice it.
     An arm with a contrast tries every pair of `learning_rates` and `weights`; one without tries
-    `finer_learning_rates`, which are as many. `baseline_steps`: further budgets at which the baseline alone is tuned, for
-    those of its judged budgets that no other arm has."""
+    `finer_learning_rates`, which are as many. `baseline_steps`: further budgets at which the baseline alone is tuned,
+    for those of its judged budgets that no other arm has."""
 
     seeds: Seeds
     steps: Annotated[list[Count], Field(min_length=1)]
