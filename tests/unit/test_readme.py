@@ -258,3 +258,23 @@ def test_why_a_negative_is_worth_nothing(sections: dict[str, str]) -> None:
     assert (
         steps.loc[1, "madds"] / steps.loc[1, "exact_madds"] == pytest.approx(477, abs=1) and "a 500th" in text
     )
+
+
+def test_sizes_that_were_never_seen(sections: dict[str, str], repository: Path) -> None:
+    folder = repository / "results/shipped/laptop/sizes"
+    summary = TABLES["summary"].read(folder / "summary.csv").set_index(["variant", "metric"])
+    means = summary["mean"]
+    text = " ".join(sections["What a negative is worth"].split())
+    assert f"in turn, it has an error of {means['none_at_6_to_14', 'mse_id']:.5f} at n = 20" in text
+    assert means["none_at_10", "mse_id"] <= 0.002 and means["none_at_6_to_14", "mse_id"] <= 0.001
+    page = (repository / "docs/network.md").read_text()
+    for variant in ("none_at_20", "none_at_10", "none_at_6_to_14"):
+        cells = []
+        for metric in ("mse_id", "mse_ood"):
+            mean, low, high = with_interval(*summary.loc[(variant, metric), ["mean", "ci_low", "ci_high"]])
+            cells.append(f"{mean} [{low}, {high}]")
+        assert f"| `{variant}` | {cells[0]} | {cells[1]} |" in page
+    reference = TABLES["reference"].read(folder / "reference.csv")
+    line = reference[reference["line"].astype(bool) & (reference["split"] == "id")]["mse"].iloc[0]
+    times = [round(line / means[variant, "mse_id"]) for variant in ("none_at_10", "none_at_6_to_14")]
+    assert "which are {} and {} times below the affine line".format(*times) in page
