@@ -76,9 +76,7 @@ Ways = dict[tuple[str, str], tuple[Step, float]]  # (strategy, way) -> a step, a
 def mlp_ways(size: str, device: str, packs: tuple[int, ...]) -> tuple[Ways, Step, float, int]:
     """Steps of the reference network at a scale of the configuration; the machine's own product, its operations
     and how often a step is repeated."""
-    settings = yaml.safe_load((ROOT / "config.yaml").read_text())
-    study = ResolvedStudy(settings)
-    rounded = ResolvedStudy(settings | {"override": {"training.precision": "bf16"}})
+    study = ResolvedStudy(yaml.safe_load((ROOT / "config.yaml").read_text()))
     config = study.run_config(size, "none", 0)
     batch, hidden = config.training.batch_size, config.network.hidden  # type: ignore[attr-defined]
     ways: Ways = {}
@@ -89,7 +87,10 @@ def mlp_ways(size: str, device: str, packs: tuple[int, ...]) -> tuple[Ways, Step
             ways[strategy, way] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
         counted = ways[strategy, "engine"][1]
         if device == "cpu" and has_units("bf16", device) and config.network.gains_from_bf16():
-            ways[strategy, BF16] = build_engine(rounded.run_config(size, strategy, 0), (0,)).advance, counted
+            plain = study.run_config(size, strategy, 0)
+            training = plain.training.model_copy(update={"precision": "bf16"})
+            rounded = build_engine(plain.model_copy(update={"training": training}), (0,))
+            ways[strategy, BF16] = rounded.advance, counted
         if device == "cpu":
             ways[strategy, PLAIN] = plain_step(study.run_config(size, strategy, 0)), counted
     return ways, product(batch, hidden, device), 2.0 * batch * hidden * hidden, 3 if size == "paper" else 50
