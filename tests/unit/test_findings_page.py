@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ired.base.format_numbers import percent
@@ -163,3 +164,15 @@ def test_what_is_said_of_n_20(page: str, repository: Path) -> None:
     }
     for arm in ("adversarial", "none_2_draws", "none_4_draws", "near_truth", "on_policy"):
         assert percent(relative[arm], signed=True) in section
+
+
+def test_what_tuning_could_choose_at_n_20(page: str, repository: Path) -> None:
+    tuning = WORTH["tuning"].read(repository / "results/shipped/workstation/tables/worth/tuning.csv")
+    at_600 = tuning[tuning["steps"] == 600]
+    none = at_600[at_600["arm"] == "none"].set_index("learning_rate")["mse_validation"]
+    assert (
+        1 - none[0.034] / none[0.006] == pytest.approx(0.25, abs=0.03) and "falls by a quarter only" in page
+    )
+    mined = at_600[(at_600["arm"] == "adversarial") & (at_600["weight"] == 0.5)].set_index("learning_rate")
+    assert mined.loc[0.048, "n_diverged"] > 0 and pd.isna(mined.loc[0.024, "steady"])
+    assert mined.loc[0.012, "nominated"]
