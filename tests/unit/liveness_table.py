@@ -137,6 +137,16 @@ NEGATIVES: dict[str, Change] = {
     "negatives[conditioning_aware].hardness": change(
         2.0, "negatives", negatives={"strategy": "conditioning_aware"}
     ),
+    "negatives[symmetric].strategy": change({"strategy": "symmetric"}, "negatives"),
+    "negatives[symmetric].hardness": change(2.0, "negatives", negatives={"strategy": "symmetric"}),
+    "negatives[matched].strategy": change({"strategy": "matched"}, "negatives"),
+    "negatives[matched].opt_steps": change(4, "negatives", negatives={"strategy": "matched"}),
+    "negatives[matched].noise_scale": change(0.5, "negatives", negatives={"strategy": "matched"}),
+    "negatives[matched].step_size": change(0.3, "negatives", negatives={"strategy": "matched"}),
+    "negatives[matched].direction": change(
+        "mined", "negatives", negatives={"strategy": "matched", "hardness": 2.0}
+    ),
+    "negatives[matched].hardness": change(8.0, "negatives", negatives={"strategy": "matched"}),
     "negatives[mixed].strategy": change(MIXED, "negatives"),
     "negatives[mixed].first": change({"strategy": "random"}, "negatives", negatives=MIXED),
     "negatives[mixed].second": change({"strategy": "adversarial"}, "negatives", negatives=MIXED),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +12,16 @@ from scipy.stats import norm
 
 from closed_forms import SCHEDULE, optimal_energy, positives, strategy
 from factories import inversion
+from ired.base.errors import UserError
+from ired.base.settings import Strict, validated
 from ired.base.streams import Streams
 from ired.diagnostics.energy_profile import gap_statistics, likelihood_statistics
-from ired.negatives import Positives
+from ired.negatives import NegativeSettings, Positives
 
 COUNT = 4000
 
 
-@pytest.mark.parametrize("name", ["semi_hard", "conditioning_aware"])
+@pytest.mark.parametrize("name", ["semi_hard", "conditioning_aware", "symmetric"])
 @pytest.mark.parametrize("level", [0, 4, 9])
 @pytest.mark.parametrize("hardness", [0.5, 8.0])
 def test_hardness_is_what_the_diagnostics_measure(name: str, level: int, hardness: float) -> None:
@@ -69,10 +72,46 @@ def test_directions_are_uniform_or_those_of_the_inverses_square_root() -> None:
     np.testing.assert_allclose(aware, d.T @ d / len(d), atol=0.02)
     assert np.abs(aware.numpy() - np.eye(9) / 9).max() > 0.1, "the matrix chosen tells the two apart"
 
+    # A symmetric direction that no rotation prefers: (I + transposition) / (n (n + 1)), of trace 1.
+    swap = torch.eye(9).double().reshape(3, 3, 3, 3).transpose(2, 3).reshape(9, 9)
+    symmetric = displacement_covariance("symmetric", condition, solution)
+    torch.testing.assert_close(symmetric, (torch.eye(9).double() + swap) / 12, atol=0.01, rtol=0)
+
+
+def test_a_matched_negative_keeps_what_it_is_to_keep_of_the_mined_one() -> None:
+    """Against `adversarial` of equal streams: its length in a direction that has nothing to do with its own (the mean
+    squared cosine is 1 / dimension), or its direction with the length that a hardness says."""
+    batch = positives(n=4, batch=COUNT, levels=(1, 6))
+    energy, depth = optimal_energy(batch), {"opt_steps": 3, "noise_scale": 2.0, "step_size": 0.7}
+
+    def step(**settings: Any) -> torch.Tensor:
+        proposal = strategy(**settings, **depth).propose(energy, batch, Streams([0], step=1))
+        torch.testing.assert_close(
+            SCHEDULE.noised(proposal.solution, batch.t, batch.noise), proposal.negative, atol=1e-4, rtol=1e-4
+        )
+        return (proposal.negative - batch.positive)[0].double()
+
+    mined, turned = step(strategy="adversarial"), step(strategy="matched", direction="random")
+    chosen = step(strategy="matched", direction="mined", hardness=2.0)
+    torch.testing.assert_close(turned.norm(dim=-1), mined.norm(dim=-1), rtol=1e-4, atol=1e-6)
+    cosine = torch.nn.functional.cosine_similarity
+    assert cosine(mined, turned).square().mean().item() == pytest.approx(1 / 16, rel=0.1)
+    assert cosine(mined, chosen).min() > 0.999
+    sigma = SCHEDULE.sigma[batch.t][0].double()
+    torch.testing.assert_close(chosen.norm(dim=-1), sigma * 2.0, rtol=1e-3, atol=0)
+    both = step(strategy="matched", direction="random", hardness=2.0)
+    torch.testing.assert_close(both.norm(dim=-1), sigma * 2.0, rtol=1e-3, atol=0)
+    with pytest.raises(UserError, match="is strategy adversarial; name a hardness"):
+        validated(NegativesOnly, {"negatives": {"strategy": "matched", "direction": "mined"}}, "config.yaml")
+
+
+class NegativesOnly(Strict):
+    negatives: NegativeSettings
+
 
 def test_a_displacement_does_not_depend_on_the_noise() -> None:
     """Equal streams and other noise: the same displacement, sample by sample."""
-    for name in ("semi_hard", "conditioning_aware"):
+    for name in ("semi_hard", "conditioning_aware", "symmetric"):
         batch = positives()
         other = Positives(
             batch.condition,

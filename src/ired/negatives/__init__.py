@@ -17,10 +17,12 @@ from ired.negatives.adversarial import AdversarialNegatives
 from ired.negatives.base import Evaluations, Positives, Proposal, Strategy, StrategySettings
 from ired.negatives.conditioning_aware import ConditioningAwareNegatives
 from ired.negatives.langevin import LangevinNegatives
+from ired.negatives.matched import MatchedNegatives
 from ired.negatives.mixed import MixedNegatives
 from ired.negatives.none import NoNegatives
 from ired.negatives.random import RandomNegatives
 from ired.negatives.semi_hard import SemiHardNegatives
+from ired.negatives.symmetric import SymmetricNegatives
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "none": NoNegatives,
@@ -30,6 +32,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "mixed": MixedNegatives,
     "semi_hard": SemiHardNegatives,
     "conditioning_aware": ConditioningAwareNegatives,
+    "symmetric": SymmetricNegatives,
+    "matched": MatchedNegatives,
 }
 
 if TYPE_CHECKING:

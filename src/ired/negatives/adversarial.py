@@ -3,7 +3,7 @@ energy from noise."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ired.base.settings import Count, NonNegative, Positive
 from ired.base.streams import Streams
@@ -25,7 +25,7 @@ class AdversarialNegatives(Strategy):
     """Start at the solution noised with `noise_scale` times the noise, descend, rescale to solution space,
     clip, re-noise."""
 
-    Settings = AdversarialSettings
+    Settings: ClassVar[type[StrategySettings]] = AdversarialSettings
     settings: AdversarialSettings
 
     def propose(self, energy: BoundEnergy, batch: Positives, streams: Streams) -> Proposal:

@@ -42,6 +42,10 @@ def displaced(batch: Positives, direction: Tensor, hardness: float, schedule: No
     ratio is N(mu, 2 mu), and a share Phi(-sqrt(mu / 2)) of the negatives is likelier than its positive.
     Nothing is clipped, which would bring the noise back in.
     """
-    unit = direction / direction.norm(dim=-1, keepdim=True)
-    delta = (2 * hardness) ** 0.5 * schedule.sigma[batch.t, None] * unit
+    delta = (2 * hardness) ** 0.5 * schedule.sigma[batch.t, None] * unit(direction)
     return Proposal(batch.positive + delta, batch.solution + delta / schedule.sqrt_alpha_bar[batch.t, None])
+
+
+def unit(direction: Tensor) -> Tensor:
+    """Directions (S, B, D) brought to length 1."""
+    return direction / direction.norm(dim=-1, keepdim=True)

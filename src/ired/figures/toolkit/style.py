@@ -41,8 +41,8 @@ STRATEGY_COLOURS: dict[str, str] = {
     "conditioning_aware": "#56b4e9",
     "semi_hard": "#e69f00",
     "on_policy": "#332288",
-    "annealed_hard": "#882255",
-    "corrected_adversarial": "#999933",
+    "matched": "#882255",
+    "symmetric": "#999933",
     "replay": "#44aa99",
 }
 SPARE_COLOURS = ("#117733", "#aa4499", "#6699cc", "#004488", "#664422")
