@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from ired.record import schema
-from ired.statistics import nominate
+from ired.statistics import effects, nominate
 from synthetic_design import LABELS, LADDER, PLAIN_MADDS, Design, N, members, random_stream
 from synthetic_diagnostics import (
     make_any,
@@ -48,6 +48,7 @@ def make_tables(design: Design | None = None) -> Tables:
         "error_sizes": make_error_sizes(design),
         "budget": make_budget(design),
         "nominations": make_nominations(runs),
+        "effects": effects(runs),
         "published": make_published(),
         **worth_tables(),
         "published_table": make_published_table(),
@@ -89,6 +90,7 @@ def make_runs(design: Design) -> pd.DataFrame:
         rows.append({
             "experiment": "main", "variant": variant, "strategy": arm.strategy, "task": "inversion",
             "network": "mlp", "shared_clip": arm.defects[0], "doubled_step": arm.defects[1],
+            "base": arm.strategy if arm.factor else np.nan,
             "factor": arm.factor or np.nan, "level": arm.level or np.nan, "seed": seed,
             "status": "diverged" if dead else "finished", "diverged_at": 1200 if dead else np.nan,
             "steps": 1200 if dead else design.steps, "protocol": 1, "fingerprint": f"{k:02d}{seed:02d}",
@@ -119,6 +121,7 @@ def make_summary(runs: pd.DataFrame) -> pd.DataFrame:
             mean = values.mean() if len(values) else np.nan
             rows.append({
                 "experiment": "main", "variant": variant, "strategy": first["strategy"],
+                "base": first["base"],
                 "factor": first["factor"], "level": first["level"], "metric": metric, "n": len(values),
                 "n_diverged": int((group["status"] == "diverged").sum()), "mean": mean,
                 "sd": values.std(ddof=1) if len(values) > 1 else np.nan, "ci_low": low, "ci_high": high,

@@ -102,8 +102,8 @@ CONFIGURATION: list[tuple[str, Any, tuple[str, ...]]] = [
     (RUN + "optimiser.adam_betas", [0.9, 1.0], ("adam_betas",)),
     ("experiments.strategies.comparisons", [["random", "random"]], ("itself",)),
     ("experiments.strategies.comparisons", [["random", "nobody"]], ("'nobody'",)),
-    ("experiments.strategies.sweep", SWEEP | {"factor": "negatives.opt_step"}, ("adversarial_opt_step=1",)),
-    ("experiments.strategies.sweep", SWEEP | {"levels": ["a/b"]}, ("a/b", "cannot name a folder")),
+    ("experiments.strategies.sweeps", [SWEEP | {"factor": "negatives.opt_step"}], ("adversarial_opt_step=1",)),
+    ("experiments.strategies.sweeps", [SWEEP | {"levels": ["a/b"]}], ("a/b", "cannot name a folder")),
 ]  # fmt: skip
 
 

@@ -85,14 +85,28 @@ def test_a_mistake_in_a_run_is_one_line(dotted: str, value: Any, says: list[str]
         ("variants.random.held_out", {"test_matrices": 7}, ["'random'", "`held_out`", "share"]),
         ("scales.smoke.variants.random", {"problem": {"n": 4}}, ["'random'", "'smoke'", "`problem`"]),
         (
-            "experiments.curves.sweep",
-            {"base": "adversarial", "factor": "inference.opt_steps", "levels": [10]},
+            "experiments.curves.sweeps",
+            [{"base": "adversarial", "factor": "inference.opt_steps", "levels": [10]}],
             ["adversarial_opt_steps=10", "other settings"],
         ),
         (
-            "experiments.curves.sweep",
-            {"base": "adversarial", "factor": "contrast.weight.max_weight", "levels": [0.1]},
+            "experiments.curves.sweeps",
+            [{"base": "adversarial", "factor": "contrast.weight.max_weight", "levels": [0.1]}],
             ["contrast.weight", "warmup_steps"],
+        ),
+        (
+            "experiments.hardness.effects",
+            [["semi_hard", "semihard"]],
+            ["unknown sweep 'semihard'", "semi_hard"],
+        ),
+        ("experiments.hardness.effects", [["semi_hard", "semi_hard"]], ["which are one"]),
+        (
+            "experiments.hardness.sweeps",
+            [
+                {"base": "semi_hard", "factor": "negatives.hardness", "levels": [level]}
+                for level in (1.0, 3.0)
+            ],
+            ["sweeps one variant twice"],
         ),
     ],
 )
@@ -144,7 +158,7 @@ def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dic
         "title": "x",
         "figures": [],
         "variants": ["none"],
-        "sweep": {"base": "adversarial", "factor": "negatives.opt_steps", "levels": [1, 2]},
+        "sweeps": [{"base": "adversarial", "factor": "negatives.opt_steps", "levels": [1, 2]}],
     }
     study = ResolvedStudy(values)
     members = study.members("laptop", "sweep")

@@ -187,7 +187,6 @@ def test_every_key_is_explained_and_every_explained_key_exists(repository: Path)
     sections = {
         "scales",
         "experiments",
-        "experiments.*.sweep",
         "contrast",
         "contrast.regulariser",
         "early_stopping",

@@ -50,10 +50,17 @@ def test_every_table_of_the_page_is_the_shipped_one(repository: Path, shipped: P
         assert found == expected, name
 
 
-def test_every_nomination_is_quoted(repository: Path, shipped: Path) -> None:
+def test_every_nomination_and_every_trend_is_quoted(repository: Path, shipped: Path) -> None:
     page = " ".join((repository / "docs/experiments.md").read_text().split())
-    for sentence in TABLES["nominations"].read(shipped / "nominations.csv")["sentence"]:
+    trends = (
+        TABLES["effects"].read(shipped / "effects.csv").query("metric == 'mse_id'").set_index("experiment")
+    )
+    for sentence in [
+        *TABLES["nominations"].read(shipped / "nominations.csv")["sentence"],
+        *trends["sentence"],
+    ]:
         assert sentence in page
+    assert trends.loc[["opt_steps", "noise_scale"], "verdict"].tolist() == ["lower", "higher"]
 
 
 def test_what_separates_the_settings_that_help_is_as_the_page_says(repository: Path, shipped: Path) -> None:

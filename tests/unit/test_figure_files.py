@@ -97,7 +97,7 @@ def test_every_experiment_opens_with_a_figure_of_its_result(repository: Path) ->
     first = {name: study.figures(name)[0] for name in values["experiments"]}
     shows = {"sweep": "sweep", "cd_ablation": "cd_ablation", "released_defects": "compat_2x2"}
     for name, experiment in values["experiments"].items():
-        kind = "sweep" if "sweep" in experiment else name
+        kind = "sweep" if "sweeps" in experiment else name
         assert first[name] == shows.get(kind, "strategy_comparison"), name
         assert "learning_curves" in study.figures(name) and "paired_differences" in study.figures(name)
     assert "published_reproduced" in study.figures("strategies")

@@ -151,7 +151,7 @@ def test_a_wide_study_plans_every_run(snakemake: Snakemake, project: Path) -> No
         "title": "many",
         "figures": ["sweep"],
         "variants": ["none"],
-        "sweep": sweep,
+        "sweeps": [sweep],
     }
     (project / "config.yaml").write_text(yaml.safe_dump(config))
     assert planned(snakemake("-n", "all"))["train"] == 500

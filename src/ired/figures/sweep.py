@@ -28,6 +28,7 @@ from ired.figures.toolkit.rows import (
     seed_values,
 )
 from ired.figures.toolkit.style import (
+    DASHES,
     DOUBLE,
     Sheet,
     VariantStyle,
@@ -76,35 +77,37 @@ def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | No
 
 
 def _sweep_panel(ax: Axes, runs: pd.DataFrame, rows: pd.DataFrame, metric: str) -> None:
-    """Every strategy's means and intervals over the levels, with the seeds behind them."""
+    """Every sweep's means and intervals over the levels, with the seeds behind them."""
     where = _level_axis(ax, rows)
-    strategies = list(rows["strategy"].drop_duplicates())
+    bases = {
+        str(base): str(strategy) for base, strategy in rows[["base", "strategy"]].itertuples(index=False)
+    }
     beside = offset_copy(
         ax.transData, cast(Sheet, ax.figure), x=5, units="points"
     )  # the interval would cover them
-    for k, strategy in enumerate(strategies):
+    for k, (base, strategy) in enumerate(bases.items()):
         colour = strategy_colour(strategy)
         mine = (
-            rows[rows["strategy"] == strategy]
-            .assign(x=lambda r: r["level"].astype(str).map(where))
-            .sort_values("x")
+            rows[rows["base"] == base].assign(x=lambda r: r["level"].astype(str).map(where)).sort_values("x")
         )
-        label = str(strategy).replace("_", " ") if len(strategies) > 1 else None
+        label = str(base).replace("_", " ") if len(bases) > 1 else None
         ax.plot(
             mine["x"],
             mine["mean"],
             color=colour,
             lw=1.1,
+            ls=DASHES[[b for b in bases if bases[b] == strategy].index(base) % len(DASHES)],
             marker="os^Dv"[k % 5],
             mec=ink(colour),
             gid="curve",
             label=label,
             zorder=3,
         )
-        for row in mine.itertuples():
-            seeds = seed_values(runs, str(row.variant), metric)
+        numbers = mine[["x", "ci_low", "ci_high"]].to_numpy(float)
+        for variant, (x, low, high) in zip(mine["variant"], numbers, strict=True):
+            seeds = seed_values(runs, str(variant), metric)
             ax.plot(
-                [row.x] * len(seeds),
+                [x] * len(seeds),
                 seeds,
                 ls="",
                 marker="o",
@@ -115,9 +118,9 @@ def _sweep_panel(ax: Axes, runs: pd.DataFrame, rows: pd.DataFrame, metric: str) 
                 transform=beside,
                 gid="seeds",
             )
-            if np.isfinite(row.ci_low):
-                ax.plot([row.x] * 2, [row.ci_low, row.ci_high], color=ink(colour), lw=1.6, gid="interval")
-    if len(strategies) > 1:
+            if np.isfinite(low):
+                ax.plot([x] * 2, [low, high], color=ink(colour), lw=1.6, gid="interval")
+    if len(bases) > 1:
         ax.legend(loc="best")
 
 
@@ -151,8 +154,8 @@ def _level_axis(ax: Axes, rows: pd.DataFrame) -> dict[str, float]:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.margins(x=0.08)
-    strategies = [str(s).replace("_", " ") for s in rows["strategy"].drop_duplicates()]
-    whose = f" of {strategies[0]}" if len(strategies) == 1 else ""
+    bases = [str(s).replace("_", " ") for s in rows["base"].drop_duplicates()]
+    whose = f" of {bases[0]}" if len(bases) == 1 else ""
     ax.set_xlabel(f"{name}{whose}{kind}")
     return dict(zip(texts, (float(p) for p in places), strict=True))
 

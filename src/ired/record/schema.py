@@ -38,7 +38,11 @@ def flags(*described: str) -> tuple[Column, ...]:
 EXPERIMENT, VARIANT, STRATEGY = words("experiment", "variant", "strategy")
 (SEED,) = integers("seed")
 RUN_KEYS = (VARIANT, STRATEGY, SEED)
-SWEPT = words("factor: a sweep's key; empty elsewhere", "level: this variant's value of it")
+SWEPT = words(
+    "base: the variant that is swept; empty elsewhere",
+    "factor: the sweep's key",
+    "level: this variant's value of it",
+)
 INTERVAL = numbers("ci_low", f"ci_high: {LEVEL} t-interval over seeds")
 VERDICT = words(
     """verdict: better, worse, equivalent, better_within_margin, worse_within_margin, undecided""", "sentence"
@@ -163,6 +167,26 @@ NOMINATIONS = Table(
             "margin_relative", "p_tost", "minimum_detectable_effect",
         ),
         *words("verdict: of one test: nothing to adjust", "sentence"),
+    ),
+)  # fmt: skip
+
+EFFECTS = Table(
+    "effects",
+    """What all levels of a sweep say together, on the scale of log error with the seeds as sample. One row per metric
+    and sweep of numbers (trend), and per metric and planned pair of sweeps (pair).""",
+    (
+        EXPERIMENT, *words("metric", "kind: trend, pair", "treatment: the sweep", "baseline: the other sweep of a pair",
+                           "factor"),
+        *integers(
+            "levels: how many, of a pair those that both have", "n: seeds that finished at all of them", "n_dropped"
+        ),
+        *numbers(
+            "ratio: by which a doubling of the level multiplies the error; of a pair, treatment over baseline",
+            "ci_low", f"ci_high: {LEVEL} t-interval over seeds", "p",
+            "p_page: Page's test of an ordered trend, two-sided; decides nothing",
+            "p_holm: over the effects of this metric",
+        ),
+        *words("verdict: lower, higher (the error: with the level, or of the treatment), undecided", "sentence"),
     ),
 )  # fmt: skip
 
@@ -417,7 +441,7 @@ DIAGNOSTICS: dict[str, Table] = {
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        REFERENCE, RUNS, SUMMARY, AGAINST_LINE, CONTRASTS, NOMINATIONS, LEARNING_CURVES, BUDGET,
+        REFERENCE, RUNS, SUMMARY, AGAINST_LINE, CONTRASTS, EFFECTS, NOMINATIONS, LEARNING_CURVES, BUDGET,
         *(table.keyed(*RUN_KEYS) for table in DIAGNOSTICS.values()),
     )
 }  # fmt: skip

@@ -90,7 +90,7 @@ def experiment_section(
     Raises:
         UserError: a table or a figure is missing or broken, or a figure's name is unknown.
     """
-    wanted = {"runs", "summary", "contrasts", "budget", "nominations", "energy_profile"}
+    wanted = {"runs", "summary", "contrasts", "budget", "effects", "nominations", "energy_profile"}
     wanted |= {table for name in figures for table in figure(name).tables}
     tables = read_tables(sorted(wanted), folder, published)
     return Section(
@@ -98,6 +98,7 @@ def experiment_section(
         sentences=[
             *sentences(tables["contrasts"]),
             *filter(None, [live_sentence(tables["energy_profile"])]),
+            *tables["effects"].query("metric == 'mse_id'")["sentence"].tolist(),
             *tables["nominations"]["sentence"].tolist(),
         ],
         pictures=[picture(name, pictures, tables) for name in figures],

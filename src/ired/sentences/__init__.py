@@ -1,6 +1,7 @@
 """Verdicts and sentences that cannot say more than their test does; made from table rows alone.
 
 verdicts   one contrast: its verdict, and the sentence that carries it; the nominee of a sweep
+effects    all levels of a sweep together
 line       where the variants stand to the line of the predictor to beat
 live       how many of its negatives a contrast still learns from
 headline   equal compute, and the three sentences that open a report
@@ -9,6 +10,7 @@ worth      what a negative is worth: the study of compute multipliers
 Must not import torch, statistics or figures: words know numbers, not where they come from.
 """
 
+from ired.sentences.effects import effect_sentence, effect_verdict
 from ired.sentences.headline import compute_sentence, headline
 from ired.sentences.line import line_sentence, line_standing
 from ired.sentences.live import live_sentence
@@ -19,6 +21,8 @@ __all__ = [
     "VERDICTS",
     "compute_sentence",
     "contrast_sentence",
+    "effect_sentence",
+    "effect_verdict",
     "headline",
     "line_sentence",
     "line_standing",

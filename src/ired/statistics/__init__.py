@@ -7,6 +7,7 @@ contrasts contrasts.csv
 budget    budget.csv: the comparison at equal compute
 line      against_line.csv: variants and the predictor to beat, on the same matrices
 worth     multipliers.csv: how much compute an arm saves
+effects   effects.csv: the trend of a sweep, and one sweep against another
 nomination nominations.csv: the best level of a sweep, judged on fresh seeds
 
 Must not import torch, figures or reports; nothing here reads a file.
@@ -14,6 +15,7 @@ Must not import torch, figures or reports; nothing here reads a file.
 
 from ired.statistics.budget import equal_compute
 from ired.statistics.contrasts import contrast
+from ired.statistics.effects import effects
 from ired.statistics.line import against_line
 from ired.statistics.nomination import nominate
 from ired.statistics.pairs import (
@@ -35,6 +37,7 @@ __all__ = [
     "brown_forsythe",
     "contrast",
     "effect_sizes",
+    "effects",
     "equal_compute",
     "holm",
     "minimum_detectable_effect",

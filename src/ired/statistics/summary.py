@@ -72,7 +72,7 @@ def _summary_row(group: pd.DataFrame, metric: str, reference: pd.DataFrame) -> d
     interval = t_interval(values, lowest=0.0)  # every metric is an error
     line, line_se = line_to_beat(reference, metric, first["n"])
     return {
-        **{key: first[key] for key in ("experiment", "variant", "strategy", "factor", "level")},
+        **{key: first[key] for key in ("experiment", "variant", "strategy", "base", "factor", "level")},
         "metric": metric,
         "n": values.size,
         "n_diverged": int((group["status"] == "diverged").sum()),

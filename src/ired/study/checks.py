@@ -62,8 +62,21 @@ def check_references(resolved: ResolvedStudy) -> None:
     for title, experiment in study.experiments.items():
         for name in [*experiment.variants, *(n for pair in experiment.comparisons for n in pair)]:
             resolved.check_name("variant", name, resolved.variants)
-        if not experiment.variants and experiment.sweep is None:
+        if not experiment.variants and not experiment.sweeps:
             raise UserError(f"{origin}: experiment '{title}' names no variants and no sweep")
+        bases = {sweep.base: {*sweep.levels} for sweep in experiment.sweeps}
+        if len(bases) < len(experiment.sweeps):
+            raise UserError(
+                f"{origin}: experiment '{title}' sweeps one variant twice; put the levels into one sweep"
+            )
+        for treatment, baseline in experiment.effects:
+            for name in (treatment, baseline):
+                resolved.check_name("sweep", name, bases)
+            if treatment == baseline or not bases[treatment] & bases[baseline]:
+                raise UserError(
+                    f"{origin}: experiment '{title}' compares the sweeps {treatment} and {baseline}, which "
+                    + ("are one" if treatment == baseline else "have no level in common")
+                )
     resolved.check_name("variant", study.comparison.baseline, study.variants)
     if study.worth_scale is not None:
         resolved.check_name("scale", study.worth_scale, study.scales)

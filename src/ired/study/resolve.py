@@ -23,10 +23,11 @@ from ired.study.worth import Cell, Choice, Choices, chosen, judged, read_choices
 
 @dataclass(frozen=True)
 class Member:
-    """A variant's part in an experiment: its canonical name, and in a sweep the factor and this member's
-    level."""
+    """A variant's part in an experiment: its canonical name, and in a sweep its base, the factor and this
+    member's level."""
 
     variant: str
+    base: str | None = None
     factor: str | None = None
     level: Any = None
 
@@ -261,12 +262,11 @@ class ResolvedStudy:
             if variant not in names:
                 self.run_config(scale, variant, 0)  # says why it does not exist here
         members = [Member(names[variant]) for variant in settings.variants]
-        if settings.sweep:
-            sweep = settings.sweep
-            members += [
-                Member(names[sweep_name(sweep, level)], sweep.factor, level) for level in sweep.levels
-            ]
-        return members
+        return members + [
+            Member(names[sweep_name(sweep, level)], sweep.base, sweep.factor, level)
+            for sweep in settings.sweeps
+            for level in sweep.levels
+        ]
 
     def comparisons(self, scale: str, experiment: str) -> list[tuple[str, str]]:
         """Pairs (treatment, baseline) under canonical names, the primary one first."""
@@ -315,6 +315,7 @@ class ResolvedStudy:
             "seeds": self.seeds(scale, experiment),
             "variants": list(arms.values()),
             "comparisons": [list(pair) for pair in self.comparisons(scale, experiment)],
+            "effects": self.study.experiments[experiment].effects,
             "margin": comparison.margin,
             "protocol": self.study.protocol,
         }
@@ -355,13 +356,14 @@ class ResolvedStudy:
         return found
 
     def _expand(self, experiment: Experiment) -> dict[str, Settings]:
-        """The variants a sweep stands for."""
-        sweep = experiment.sweep
-        if sweep is None:
-            return {}
-        self.check_name("variant", sweep.base, self.study.variants)
-        base = self.study.variants[sweep.base]
-        return {sweep_name(sweep, level): with_value(base, sweep.factor, level) for level in sweep.levels}
+        """The variants that an experiment's sweeps stand for."""
+        for sweep in experiment.sweeps:
+            self.check_name("variant", sweep.base, self.study.variants)
+        return {
+            sweep_name(sweep, level): with_value(self.study.variants[sweep.base], sweep.factor, level)
+            for sweep in experiment.sweeps
+            for level in sweep.levels
+        }
 
     def check_name(self, kind: str, name: str, valid: Any) -> None:
         """Refuse a name that nothing has.

@@ -11,6 +11,7 @@ from ired.base.settings import Count, NonNegative, Positive, Seed, SeveralMatric
 
 Settings = dict[str, Any]
 Seeds = Annotated[list[Seed], Field(min_length=1)]
+Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 
 
 class Sweep(Strict):
@@ -23,12 +24,14 @@ class Sweep(Strict):
 
 class Experiment(Strict):
     """Runs that are compared. `comparisons`: pairs [treatment, baseline], the first one primary; without
-    them, all against the baseline. `figures`: which, in the order of a report."""
+    them, all against the baseline. `effects`: pairs of sweeps, by their bases, that are compared over all levels.
+    `figures`: which, in the order of a report."""
 
     title: str
     variants: list[str] = []
-    sweep: Sweep | None = None
-    comparisons: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    sweeps: list[Sweep] = []
+    comparisons: list[Pair] = []
+    effects: list[Pair] = []
     figures: list[str]
 
 

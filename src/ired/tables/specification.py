@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class VariantSpec(BaseModel):
-    """One arm. `factor`, `level`: a sweep's key and this arm's value.
+    """One arm. `base`, `factor`, `level`: the variant that a sweep varies, its key and this arm's value.
 
     fingerprint: of the configuration that its runs must have been made with, without their seed; None leaves
     it to each run's own files to agree.
@@ -17,6 +17,7 @@ class VariantSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     variant: str
+    base: str | None = None
     factor: str | None = None
     level: bool | int | float | str | None = None
     fingerprint: str | None = None
@@ -25,8 +26,8 @@ class VariantSpec(BaseModel):
 class ExperimentSpec(BaseModel):
     """The arms and planned comparisons of one experiment, fixed before its runs are seen.
 
-    comparisons: (treatment, baseline); the first is the primary one. margin: of practical equivalence, as a
-    share of the baseline's mean. protocol: the only one whose runs may enter.
+    comparisons: (treatment, baseline); the first is the primary one. effects: the same of sweeps. margin: of
+    practical equivalence, as a share of the baseline's mean. protocol: the only one whose runs may enter.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class ExperimentSpec(BaseModel):
     seeds: list[int]
     variants: Annotated[list[VariantSpec], Field(min_length=1)]
     comparisons: list[tuple[str, str]] = []
+    effects: list[tuple[str, str]] = []
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
     protocol: int
 

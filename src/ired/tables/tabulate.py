@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ired.record import schema
 from ired.record.run_folder import Run
 from ired.record.table import Table
-from ired.statistics import against_line, contrast, equal_compute, nominate, summarise
+from ired.statistics import against_line, contrast, effects, equal_compute, nominate, summarise
 from ired.tables.specification import ExperimentSpec, VariantSpec
 
 
@@ -34,6 +34,7 @@ def tabulate(
             errors_by_variant(runs), line, {run.variant: run.metrics.strategy for _, run in runs}
         ),
         "contrasts": contrast(table, experiment.comparisons, experiment.margin),
+        "effects": effects(table, experiment.effects),
         "nominations": nominate(table, experiment.comparisons, experiment.margin),
         "learning_curves": curves,
         "budget": equal_compute(curves, table),
@@ -69,6 +70,7 @@ def _runs_row(variant: VariantSpec, run: Run, experiment: str) -> dict[str, Any]
         "network": run.config["network"]["kind"],
         "shared_clip": compat["shared_clip"],
         "doubled_step": compat["doubled_step"],
+        "base": variant.base,
         "factor": variant.factor,
         "level": variant.level,
         **metrics.model_dump(exclude={"test", "mse_validation", "best_mse_validation", "best_step"}),

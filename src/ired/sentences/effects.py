@@ -1,0 +1,42 @@
+"""What all levels of a sweep say together: its trend, or its place beside another sweep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ired.base.format_numbers import count, p_value
+from ired.record.metrics import ALPHA, LEVEL, metric_name
+
+
+def effect_verdict(row: Mapping[str, Any]) -> str:
+    """lower, higher or undecided. A p-value that is NaN decides nothing."""
+    if not row["p_holm"] < ALPHA:
+        return "undecided"
+    return "lower" if row["ratio"] < 1 else "higher"
+
+
+def effect_sentence(row: Mapping[str, Any]) -> str:
+    """The sentence of one row of effects.csv, whose `verdict` and the columns it rests on are filled in."""
+    treatment, baseline, metric = row["treatment"], row["baseline"], metric_name(row["metric"])
+    factor = str(row["factor"]).rpartition(".")[2].replace("_", " ")
+    levels, seeds = count(int(row["levels"]), "level"), count(int(row["n"]), "seed")
+    dropped = int(row["n_dropped"])
+    ends = seeds + (f" ({dropped} dropped because a run diverged)" if dropped else "")
+    if not math.isfinite(row["ratio"]):
+        return f"{treatment}: undecided, since no seed finished at all {levels} of {factor}."
+    known = math.isfinite(row["ci_low"])
+    interval = f", {LEVEL} interval {row['ci_low']:.2f} to {row['ci_high']:.2f}" if known else ""
+    numbers = f"(a factor of {row['ratio']:.2f}{interval}; Holm-adjusted {p_value(row['p_holm'])}, {ends})"
+    if row["kind"] == "trend":
+        change = {"lower": "falls", "higher": "rises", "undecided": "is not shown to rise or fall"}[
+            row["verdict"]
+        ]
+        return f"{treatment}: {metric} {change} with every doubling of {factor}, over {levels} {numbers}."
+    place = {
+        "lower": f"lies below {baseline}",
+        "higher": f"lies above {baseline}",
+        "undecided": f"against {baseline} is undecided",
+    }[row["verdict"]]
+    return f"{treatment} {place} in {metric} over {levels} of {factor} {numbers}."
