@@ -7,7 +7,9 @@ in one line.
 # Imports are lazy; no logic lives here.
 from __future__ import annotations
 
+import io
 import json
+import math
 import shutil
 import sys
 from pathlib import Path
@@ -40,8 +42,16 @@ def options(
 
 
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: an accelerator where torch sees one.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.")]
+MOST_THREADS = 1024  # torch ends with a segmentation fault at some tens of thousands
+Threads = Annotated[int | None, typer.Option(min=1, max=MOST_THREADS, help="CPU threads.")]
 Config = Annotated[str, typer.Option(help="A resolved configuration as JSON.")]
+
+
+def _minutes(value: float | None) -> float | None:
+    """A length of time; `nan` would be no deadline at all."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value} is no number of minutes above 0")
+    return value
 
 
 @app.command()
@@ -113,7 +123,9 @@ def train(
         ),
     ] = "auto",
     threads: Threads = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Stop with a checkpoint after this time.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(callback=_minutes, help="Stop with a checkpoint after this time.")
+    ] = None,
     checkpoint_minutes: Annotated[
         float, typer.Option(min=0, envvar="IRED_CHECKPOINT_MINUTES", help="Minutes between checkpoints.")
     ] = 5.0,
@@ -492,6 +504,9 @@ def main() -> None:
     """Run a command; a `UserError` becomes one line on stderr."""
     from ired.training.stopping import Interrupted
 
+    for stream in (sys.stdout, sys.stderr):  # a terminal may have no minus sign
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app(standalone_mode=True)
     except UserError as error:

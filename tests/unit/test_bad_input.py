@@ -4,6 +4,7 @@ the thing; what raises `UserError` ends the command line with 78, `Interrupted` 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import shutil
@@ -12,25 +13,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import yaml
 from tiny_runs import run as train_tiny
+from typer.testing import CliRunner
 
 from factories import tiny_config
 from ired.base.errors import UserError
 from ired.base.yaml_file import read_yaml
+from ired.cli import app
+from ired.job.build import build_engine
 from ired.job.events import Events, attempts
 from ired.job.finished import open_run, read_snapshots, read_weights
 from ired.job.lock import RunLock, read_lock
 from ired.record.publish import publish, republished
 from ired.record.schema import TABLES
 from ired.record.whole import mark, read_whole, refuse_others
+from ired.study.memory import refuse_what_cannot_fit
 from ired.study.resolve import ResolvedStudy
 from ired.study.run_config import RunConfig
 from ired.tasks import build_task
 from ired.tasks.held_out import read_split
 from ired.trained import load
+from ired.training.checkpoint import load_checkpoint, save_checkpoint
 from ired.training.stopping import Interrupted
+from live_bytes import LiveBytes
 from synthetic_tables import make_tables, write_tables
 
 BASE: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
@@ -97,7 +106,9 @@ CONFIGURATION: list[tuple[str, Any, tuple[str, ...]]] = [
     (SCALE + "experiments", ["nothing"], ("'nothing'",)),
     ("variants.adversarial.negatives.opt_step", 2, ("`variants.adversarial`", "'opt_steps'")),
     ("variants.x", None, ("variants.x",)),
-    *((RUN + "training.snapshots", bad, ("snapshots",)) for bad in ([], [2.0], [-0.1])),
+    *((RUN + "training.snapshots", bad, ("snapshots",)) for bad in ([], [2.0], [-0.1, 1.0])),
+    *((RUN + "training.snapshots", bad, ("rise from above 0 to 1",))
+      for bad in ([0.1], [0.0, 1.0], [0.5, 0.1, 1.0], [0.1, 0.1, 1.0])),
     (RUN + "schedule.beta_max", 2.0, ("beta_max",)),
     (RUN + "optimiser.adam_betas", [0.9, 1.0], ("adam_betas",)),
     ("experiments.strategies.comparisons", [["random", "random"]], ("itself",)),
@@ -120,6 +131,41 @@ def changed(dotted: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("dotted", "value", "says"), CONFIGURATION)
 def test_a_value(dotted: str, value: Any, says: tuple[str, ...]) -> None:
     refusal(lambda: ResolvedStudy(changed(dotted, value)), "config.yaml", *says)
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "gib", "lower"),
+    [
+        ("run.held_out.test_matrices", 10**10, 10**10 * 2 * 9 * 4 / 2**30, "test_matrices"),
+        ("run.problem.n", 10**6, 500 * 2 * 10**12 * 4 / 2**30, "problem.n"),
+        ("run.training.batch_size", 10**10, None, "training.batch_size"),
+        ("run.network.hidden", 10**7, None, "network's size"),
+    ],
+)
+def test_a_size_that_cannot_fit(dotted: str, value: int, gib: float | None, lower: str) -> None:
+    study = ResolvedStudy(changed("scales.smoke." + dotted, value))
+    estimate = [] if gib is None else [f"at least {gib:,.0f} GiB"]
+    refusal(
+        lambda: refuse_what_cannot_fit(study, "smoke", 24 * 2**30), "config.yaml", "lower", lower, *estimate
+    )
+
+
+def test_no_scale_of_the_project_is_refused_on_a_small_machine() -> None:
+    study = ResolvedStudy(copy.deepcopy(BASE))
+    for scale in study.study.scales:
+        refuse_what_cannot_fit(study, scale, 8 * 2**30)
+
+
+def test_what_a_step_keeps_at_least_is_less_than_what_it_keeps(study_values: dict[str, Any]) -> None:
+    """Against the tensors alive at the peak of a real training step."""
+    study = ResolvedStudy(study_values)
+    for scale in ("laptop", "laptop_mlp", "completion"):
+        run = study.run_config(scale, "none", 0)
+        engine = build_engine(run, (0,))
+        with LiveBytes() as kept:
+            engine.advance()
+        least = 4 * run.network.least_floats(run.problem.n, run.training.batch_size)
+        assert 0.05 * kept.peak < least < kept.peak + 16 * engine.layout.parameters
 
 
 def test_the_small_study_itself_is_fine() -> None:
@@ -254,6 +300,65 @@ def test_a_held_out_set(sets: Path, tmp_path: Path, name: str, damage: Callable[
     config, data = tiny_config(), Path(shutil.copytree(sets, tmp_path / "data"))
     damage(data / name)
     refusal(lambda: read_split(data / name, build_task(config.problem), config.held_out), name)
+
+
+def test_a_held_out_set_of_foreign_arrays_with_the_right_checksum(sets: Path, tmp_path: Path) -> None:
+    config, data = tiny_config(), Path(shutil.copytree(sets, tmp_path / "data"))
+    path, task = data / "validation.npz", build_task(config.problem)
+    with np.load(path) as arrays:
+        good = dict(arrays)
+    nowhere = good | {"solution": np.full_like(good["solution"], np.nan)}
+    for arrays, says in (
+        ({"x": good["solution"]}, "no arrays"),
+        (nowhere, "not finite"),
+        (None, "no arrays"),
+    ):
+        path.write_bytes(b"a pickle") if arrays is None else np.savez(path, **arrays)
+        sidecar = json.loads(path.with_suffix(".json").read_text())
+        sidecar["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.with_suffix(".json").write_text(json.dumps(sidecar))
+        refusal(lambda: read_split(path, task, config.held_out), "validation.npz", says, "delete it")
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"sha256": 1}', "null"])
+def test_a_checkpoint_that_is_none_is_refused_and_the_one_before_is_taken(
+    content: str, tmp_path: Path
+) -> None:
+    for step in (1, 2):
+        save_checkpoint(tmp_path, "run", step, {"x": torch.ones(2)}, {})
+    newest = tmp_path / "step000000002.json"
+    good, said = newest.read_text(), []
+    newest.write_text(content)
+    found = load_checkpoint(tmp_path, "run", said.append)
+    assert found is not None and found[0] == 1 and "refusing checkpoint step000000002" in said[0]
+    newest.write_text(good.replace(json.loads(good)["sha256"], hashlib.sha256(b"garbage").hexdigest()))
+    newest.with_suffix(".safetensors").write_bytes(b"garbage")
+    found = load_checkpoint(tmp_path, "run", said.append)
+    assert found is not None and found[0] == 1
+
+
+def test_one_run_twice_in_one_call(sets: Path, tmp_path: Path) -> None:
+    from ired.job.deadline import stopper_for
+    from ired.job.train import Execution, train_and_publish
+
+    execution = Execution(sets, tmp_path / "state", torch.device("cpu"), 5.0, None)
+    runs, folders = [tiny_config()] * 2, [tmp_path / "a", tmp_path / "b"]
+    refusal(lambda: train_and_publish(runs, folders, execution, stopper_for(None)), "twice in one call")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--threads", "100000"), "less than or equal to 1024"),
+        (("--threads", "0"), "greater than or equal to 1"),
+        (("--max-minutes", "nan"), "no number of minutes"),
+        (("--max-minutes", "-1"), "no number of minutes"),
+        (("--checkpoint-steps", "0"), "greater than or equal to 1"),
+    ],
+)
+def test_an_option_of_the_training_command(words: tuple[str, ...], says: str) -> None:
+    done = CliRunner().invoke(app, ["train", "--config", "{}", "--data", "d", "--state", "s", *words])
+    assert done.exit_code == 2 and says in " ".join(done.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("damage", [emptied, listed, garbled, Path.unlink])

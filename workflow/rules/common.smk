@@ -11,6 +11,7 @@ defer("torch")  # a plan needs settings alone, and must not wait for what they s
 
 from ired.figures import FIGURES
 from ired.record.schema import DIAGNOSTICS, TABLES, WORTH
+from ired.study.memory import machine_memory, refuse_what_cannot_fit
 from ired.study.resolve import ResolvedStudy
 from snakemake.logging import logger
 
@@ -22,6 +23,8 @@ shell.prefix("set -euo pipefail; export PYTHONUNBUFFERED=1; ")
 
 try:
     STUDY = ResolvedStudy(config, figures=FIGURES)
+    if workflow.local_exec:
+        refuse_what_cannot_fit(STUDY, STUDY.study.scale, machine_memory())
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

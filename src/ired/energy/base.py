@@ -36,6 +36,11 @@ class NetworkSettings(Strict):
         """Whether products in bf16 make a training step faster, where a CPU has units for them."""
         return False
 
+    def least_floats(self, n: int, batch: int) -> int:
+        """How many numbers a training step of `batch` problems of size n keeps at the very least: a bound from below
+        for plans, which must not build the network."""
+        return 0
+
 
 def time_features(levels: int, width: int) -> Tensor:
     """Sinusoidal features of t = 0 .. levels - 1: sines then cosines at frequencies 10000^(-k / (width/2 -

@@ -57,6 +57,10 @@ class EquivariantNetwork(NetworkSettings):
     blocks: Count = 5
     head_channels: Count = 4
 
+    def least_floats(self, n: int, batch: int) -> int:
+        """The maps after every block of the trunk."""
+        return batch * self.channels * self.blocks * n * n
+
 
 def mix(weight: Tensor, maps: Tensor) -> Tensor:
     """Mix channels, which lead the batch so that a mix is one product: (S, out, in), (S, in, B, n, n) ->

@@ -57,6 +57,10 @@ class RowColumnNetwork(NetworkSettings):
     blocks: Count = 6
     head_channels: Count = 4
 
+    def least_floats(self, n: int, batch: int) -> int:
+        """The maps after every block of the trunk."""
+        return batch * self.channels * self.blocks * n * n
+
 
 class RowColumnEnergy:
     """The row and column network; see the module's docstring. n is the size that `multiply_adds` counts for."""

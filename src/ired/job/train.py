@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 from safetensors.torch import save
 
+from ired.base.errors import UserError
 from ired.base.files import write_bytes, write_json, write_text
 from ired.base.hashing import digest
 from ired.job.attempt import Job, JobCallbacks, attempt, sweep
@@ -203,6 +204,8 @@ def train_and_publish(
     """What the training command does: under the runs' locks, train what is missing and publish everything
     asked for. Without folders to publish to, results wait in the state folder."""
     folders = [seed_folder(execution.state, config) for config in configs]
+    if len(set(folders)) < len(folders):
+        raise UserError("one run is asked for twice in one call; give each --config once")
     job = Job(folders, stopper)
     with put_back(folders, stopper), job.holding():
         sweep([*folders, *run_dirs])

@@ -9,6 +9,7 @@ import hashlib
 import io
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -100,5 +101,11 @@ def read_split(path: Path, task: Task, settings: HeldOut) -> ProblemSet:
     for key, value in wanted.items():
         if sidecar.get(key) != value:
             raise UserError(f"{path} was made with {key} {sidecar.get(key)}, not {value}; {cure}")
-    with np.load(io.BytesIO(content)) as arrays:
-        return ProblemSet(torch.from_numpy(arrays["condition"]), torch.from_numpy(arrays["solution"]))
+    try:
+        with np.load(io.BytesIO(content)) as arrays:
+            condition, solution = (torch.from_numpy(arrays[name]) for name in ("condition", "solution"))
+    except (OSError, KeyError, ValueError, TypeError, BadZipFile) as error:
+        raise UserError(f"{path} holds no arrays `condition` and `solution` ({error}); {cure}") from None
+    if not (condition.isfinite().all() and solution.isfinite().all()):
+        raise UserError(f"{path} holds values that are not finite; {cure}")
+    return ProblemSet(condition, solution)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -71,7 +72,7 @@ def load_checkpoint(
             if manifest["identity"] != identity:
                 raise UserError("it belongs to another configuration or kind of device")
             return manifest["step"], load(content), manifest["record"]
-        except (UserError, OSError, KeyError) as error:
+        except (UserError, OSError, KeyError, TypeError, SafetensorError) as error:
             say(f"refusing checkpoint {manifest_path.stem}: {error}; trying the one before")
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from ired.base.settings import Count, Fraction, Positive, Strict
 
@@ -57,6 +57,15 @@ class Training(Strict):
     history_every: Count = 100
     validate_every: Count = 1_000
     snapshots: Annotated[list[Fraction], Field(min_length=1)] = [0.1, 0.5, 1.0]
+
+    @field_validator("snapshots")
+    @classmethod
+    def _rise_to_the_end(cls, value: list[float]) -> list[float]:
+        if sorted(set(value)) != value or value[0] <= 0 or value[-1] != 1:
+            raise ValueError(
+                "snapshots are shares of the training: they must rise from above 0 to 1, e.g. [0.1, 0.5, 1.0]"
+            )
+        return value
 
     @model_serializer(mode="wrap")
     def _as_before_sizes(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
