@@ -105,6 +105,7 @@ PLAIN: dict[str, Change] = {
     "training.divergence_bound": change(1e-6, "stop", "history"),
     "training.history_every": change(3, "history"),
     "training.validate_every": change(4, "history"),
+    "training.varied": change(["noise"], "initial", "matrices", seed=3),
     "training.snapshots": change([0.5, 1.0], "snapshots"),
     "early_stopping": change({"patience": 2}, "stop", "reported", **HARMFUL),
     "early_stopping.patience": change(4, "stop", early_stopping={"patience": 2}, **HARMFUL),

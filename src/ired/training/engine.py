@@ -37,7 +37,10 @@ class Engine:
         self.task, self.network, self.strategy = parts.task, parts.network, parts.strategy
         self.objective = parts.objective(training.noise_draws)
         self._turns = parts.turns or ((parts.task, parts.network),)
-        initial = [self.network.initial_weights(stream(seed, "weights")) for seed in seeds]
+        initial = [
+            self.network.initial_weights(stream(seed, "weights"))
+            for seed in training.seeds_of("weights", seeds)
+        ]
         self.layout = WeightLayout(initial[0])
         flat = torch.stack([self.layout.flatten(weights) for weights in initial]).to(self.device)
         self.flat = flat.requires_grad_(True)
@@ -50,7 +53,8 @@ class Engine:
             "exp_avg": torch.zeros_like(self.average),
             "exp_avg_sq": torch.zeros_like(self.average),
         }
-        self.streams = Streams(seeds, self.device)
+        self.streams = Streams(training.seeds_of("noise", seeds), self.device)
+        self.problems = Streams(training.seeds_of("problems", seeds), self.device)
         self.solver = parts.solver(seeds, self.device)
         self.step = 0
         # Sums of the denoising loss and the contrast since the last `take_losses`, and the step at which a
@@ -70,7 +74,7 @@ class Engine:
         if contrast is not None:
             self.contrast_weight.fill_(contrast.weight_at(self.step))
         task, _ = self._turns[self.step % len(self._turns)]
-        condition, solution = task.draw(self.streams, self.training.batch_size, "id")
+        condition, solution = task.draw(self.problems.at(self.step), self.training.batch_size, "id")
         with products(self.training.precision):
             terms = (self._captured or self.update)(condition, solution)
         self.step += 1

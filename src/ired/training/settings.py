@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
@@ -9,6 +10,9 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_validator, mode
 from ired.base.settings import Count, Fraction, Positive, Strict
 
 PrecisionName = Literal["float32", "tf32", "bf16"]
+RandomSource = Literal[
+    "weights", "problems", "noise"
+]  # initial weights; the batches; levels, noise, negatives
 
 
 class Ema(Strict):
@@ -45,13 +49,15 @@ class Training(Strict):
     `sizes`: the n of the batches, taken in turn, in place of the problem's own, which validation and tests keep.
     `noise_draws`: at how many noise levels, each with noise of its own, every problem of a batch is denoised;
     what an energy computes of the condition alone is shared by them. `snapshots`: shares of `steps` at which
-    the weights are kept for the diagnostics.
+    the weights are kept for the diagnostics. `varied`: which random numbers follow the run's seed, the others being
+    those of seed 0, so that sources of variance can be told apart (Bouthillier et al. 2021); None: all.
     """
 
     steps: Count
     batch_size: Count
     sizes: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1)] | None = None
     noise_draws: Count = 1
+    varied: Annotated[list[RandomSource], Field(min_length=1)] | None = None
     precision: PrecisionName = "float32"
     divergence_bound: Positive = 1e6
     history_every: Count = 100
@@ -68,12 +74,15 @@ class Training(Strict):
         return value
 
     @model_serializer(mode="wrap")
-    def _as_before_sizes(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A run of one size has the identity that it had before there could be several."""
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A run of one size, all of whose random numbers follow its seed, has the identity that it had before there
+        was a choice."""
         values = handler(self)
-        if values.get("sizes") is None:
-            values.pop("sizes", None)
-        return values
+        return {name: v for name, v in values.items() if v is not None or name not in ("sizes", "varied")}
+
+    def seeds_of(self, source: RandomSource, seeds: Sequence[int]) -> list[int]:
+        """The seeds that a source's numbers are drawn with, for runs of these seeds."""
+        return [seed if self.varied is None or source in self.varied else 0 for seed in seeds]
 
 
 class EarlyStopping(Strict):
