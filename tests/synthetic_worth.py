@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 
 from ired.record import schema
 from ired.statistics.worth import expected_best
-from ired.tables.worth import CellSpec, WorthSpec, curves_table, multipliers_table
+from ired.tables.worth import Cells, CellSpec, WorthSpec, curves_table, equal_rates_table, multipliers_table
 
 ARMS = {  # strategy, cost of a step against the baseline's, multiplier
     "none": ("none", 1.0, 1.0),
@@ -93,6 +95,44 @@ def tuning(trials: int = 10) -> pd.DataFrame:
     return schema.TUNING.frame(rows)
 
 
+def trial_cells(
+    effects: dict[str, float], rates: tuple[float, ...], seeds: int, spread: float = 0.05
+) -> Cells:
+    """Trials of 600 steps whose validation errors fall with the rate, differ between seeds by a lot and between arms by
+    a factor exp(effect)."""
+    rng, cells = np.random.default_rng(4), []
+    shared = rng.normal(0, 1, seeds)
+    for arm, effect in effects.items():
+        for rate in rates:
+            logs = -np.log(rate) + shared + effect + rng.normal(0, spread, seeds)
+            runs = [
+                SimpleNamespace(
+                    metrics=SimpleNamespace(
+                        mse_validation=float(np.exp(v)),
+                        strategy=ARMS[arm][0],
+                        madds_per_step=100 * ARMS[arm][1],
+                    )
+                )
+                for v in logs
+            ]
+            weight = None if ARMS[arm][0] == "none" else 0.5
+            cells.append(
+                (
+                    CellSpec(
+                        variant=f"{arm}_{rate}",
+                        arm=arm,
+                        steps=600,
+                        learning_rate=rate,
+                        weight=weight,
+                        seeds=list(range(seeds)),
+                        fingerprint="0" * 16,
+                    ),
+                    runs,
+                )
+            )
+    return cells  # type: ignore[return-value]
+
+
 def worth_tables(seeds: int = 5) -> dict[str, pd.DataFrame]:
     runs, spec = worth_runs(seeds), worth_spec(seeds)
     return {
@@ -100,4 +140,7 @@ def worth_tables(seeds: int = 5) -> dict[str, pd.DataFrame]:
         "worth_curves": curves_table(runs, spec, ZERO),
         "multipliers": multipliers_table(runs, spec, ZERO),
         "tuning": tuning(),
+        "equal_rates": equal_rates_table(
+            trial_cells({"none": 0.0, "random": 0.3, "adversarial": 0.0}, (0.006, 0.012), 6), "none"
+        ),
     }

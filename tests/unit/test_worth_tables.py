@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from ired.sentences.worth import consequence, worth_headline
-from ired.tables.worth import curves_table, multipliers_table
-from synthetic_worth import ARMS, ZERO, worth_runs, worth_spec
+from ired.sentences.worth import consequence, equal_rates_sentence, worth_headline
+from ired.tables.worth import curves_table, equal_rates_table, multipliers_table
+from synthetic_worth import ARMS, ZERO, trial_cells, worth_runs, worth_spec
 
 SHARED = "compute == 'madds' and metric == 'mse_id' and reading == 'all'"
 
@@ -81,6 +82,32 @@ def test_an_open_end_is_said() -> None:
         }
     )
     assert consequence(row).startswith("neither gain nor loss"), "beyond the budgets no share is known"
+
+
+def test_arms_are_compared_with_the_baseline_at_the_rates_that_both_finished_at() -> None:
+    """Seeds differ by factors of e, arms by 35 %: pairing finds it. A rate at which one run diverged is left out."""
+    rates = (0.006, 0.012, 0.024)
+    cells = trial_cells({"none": 0.0, "random": 0.3, "adversarial": 0.0}, rates, seeds=6)
+    logs = {
+        (cell.arm, cell.learning_rate): np.log([run.metrics.mse_validation for run in runs])
+        for cell, runs in cells
+    }
+    lost = next(runs for cell, runs in cells if (cell.arm, cell.learning_rate) == ("random", 0.024))
+    lost[2].metrics.mse_validation = None
+    table = equal_rates_table(cells, "none").set_index("arm")
+    row = table.loc["random"]
+    ratio = np.mean([logs["random", rate] - logs["none", rate] for rate in rates[:2]], axis=0)
+    assert (row["rates"], row["lowest_rate"], row["highest_rate"], row["n"]) == (2, 0.006, 0.012, 6)
+    assert row["error_ratio"] == pytest.approx(np.exp(ratio.mean())) and row["madds_ratio"] == pytest.approx(
+        1.06
+    )
+    test = stats.ttest_1samp(ratio, 0.0)
+    assert row["p"] == pytest.approx(test.pvalue)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(np.exp(test.confidence_interval(0.95)))
+    assert row["verdict"] == "higher" and table.loc["adversarial", "verdict"] == "undecided"
+    assert table.loc["adversarial", "rates"] == 3 and "none" not in table.index
+    said = equal_rates_sentence(table.reset_index())
+    assert "is shown for no arm, a higher one for random (weight 0.5)." in said
 
 
 def test_two_identical_arms_say_nothing_in_95_of_100_studies() -> None:

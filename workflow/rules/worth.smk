@@ -30,7 +30,8 @@ checkpoint tune:
     input:
         runs=trial_metrics,
     output:
-        f"{WORTH_TABLES}/tuning.csv",
+        tuning=f"{WORTH_TABLES}/tuning.csv",
+        equal_rates=f"{WORTH_TABLES}/equal_rates.csv",
     log:
         "results/{scale}/logs/worth/tune.log",
     params:
@@ -39,7 +40,7 @@ checkpoint tune:
     message:
         "choose learning rates ({wildcards.scale}), log: {log}"
     shell:
-        "exec {PY} -m ired tune --cells {params.cells:q} --runs {params.runs:q} --out {output:q} > {log:q} 2>&1"
+        "exec {PY} -m ired tune --cells {params.cells:q} --runs {params.runs:q} --out {output.tuning:q} > {log:q} 2>&1"
 
 
 rule worth_tables:
@@ -48,7 +49,7 @@ rule worth_tables:
         runs=judged_metrics,
         reference=ancient("results/{scale}/tables/reference.csv"),
     output:
-        **{name: f"{WORTH_TABLES}/{name}.csv" for name in WORTH if name != "tuning"},
+        **{name: f"{WORTH_TABLES}/{name}.csv" for name in WORTH if name not in ("tuning", "equal_rates")},
         reference=f"{WORTH_TABLES}/reference.csv",
         provenance=f"{WORTH_TABLES}/provenance.json",
     log:

@@ -222,6 +222,20 @@ TUNING = Table(
         *numbers("expected_best: the lowest mse_validation to be expected after k trials"),
     ),
 )  # fmt: skip
+EQUAL_RATES = Table(
+    "equal_rates",
+    """One row per arm, weight and budget of the trials: the arm's validation error over the baseline's at equal steps
+    and equal learning rates, each seed's geometric mean over the rates at which every run of both finished. What a
+    negative does by itself, whatever rate tuning chose.""",
+    (
+        *ARM, *integers("steps"), *numbers("weight: of the contrast; empty for an arm without one"),
+        *integers("rates: how many"), *numbers("lowest_rate", "highest_rate"),
+        *integers("n: tuning seeds"),
+        *numbers("madds_ratio: of a training step, the arm's over the baseline's", "error_ratio"), *INTERVAL,
+        *numbers("p: two-sided, paired over seeds", "p_holm: over the rows of this budget"),
+        *words("verdict: lower, higher, undecided"),
+    ),
+)  # fmt: skip
 WORTH_RUNS = Table(
     "worth_runs",
     "One row per judged run: an arm, a budget, a seed.",
@@ -445,7 +459,9 @@ TABLES: dict[str, Table] = {
         *(table.keyed(*RUN_KEYS) for table in DIAGNOSTICS.values()),
     )
 }  # fmt: skip
-WORTH: dict[str, Table] = {table.name: table for table in (TUNING, WORTH_RUNS, WORTH_CURVES, MULTIPLIERS)}
+WORTH: dict[str, Table] = {
+    table.name: table for table in (TUNING, EQUAL_RATES, WORTH_RUNS, WORTH_CURVES, MULTIPLIERS)
+}
 PUBLISHED = Table(
     "published",
     "Figures from the literature and the ten-seed record; lives in results/published/published_results.csv.",

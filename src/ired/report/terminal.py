@@ -16,7 +16,7 @@ from ired.base.yaml_file import read_yaml
 from ired.record.metrics import TEST_METRICS
 from ired.record.schema import TABLES, WORTH
 from ired.report.paper import FORMATS, note, rows_of
-from ired.sentences import headline, live_sentence, worth_headline
+from ired.sentences import equal_rates_sentence, headline, live_sentence, worth_headline
 from ired.sentences.worth import worth
 
 
@@ -176,6 +176,7 @@ def show_worth(tables: Path) -> None:
         table.add_row(str(arm), worth(shared), worth(largest), str(shared["verdict"]))
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
-    for sentence in worth_headline(multipliers):
+    equal_rates = WORTH["equal_rates"].read(tables / "equal_rates.csv")
+    for sentence in [*worth_headline(multipliers), equal_rates_sentence(equal_rates)]:
         console.print(f"  {sentence}")
     console.print(f"\n  tables   {tables}/")

@@ -10,9 +10,9 @@ import pandas as pd
 from ired.base.format_numbers import number, p_value, with_interval
 from ired.record.metrics import LEVEL, SPLITS
 from ired.record.schema import ENERGY_SHAPE, RUN_KEYS, WORTH
-from ired.sentences.worth import worth, worth_headline
+from ired.sentences.worth import equal_rates_sentence, worth, worth_headline
 
-TABLES = ("multipliers", "worth_curves", "tuning")
+TABLES = ("multipliers", "worth_curves", "tuning", "equal_rates")
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
@@ -27,10 +27,31 @@ def worth_section(tables: dict[str, pd.DataFrame], scale: str) -> str:
     for split, words in SPLITS.items():
         rows = multipliers[(multipliers["metric"] == f"mse_{split}") & (multipliers["compute"] == "madds")]
         parts.append(f"Test set {words}:\n\n" + _table(rows, curves[curves["metric"] == f"mse_{split}"]))
+    parts.append(_equal_rates(tables["equal_rates"]))
     edges = tables["tuning"][tables["tuning"]["at_edge"]]
     names = ", ".join(f"{row.arm} at {row.steps} steps" for row in edges.itertuples()) or "none"
     parts.append(f"Arms whose learning rate was chosen at the edge of its grid: {names}.")
     return "\n\n".join(parts) + "\n"
+
+
+def _equal_rates(table: pd.DataFrame) -> str:
+    """Every arm against the baseline at equal learning rates, whichever tuning chose."""
+    head = ("arm", "weight", "steps", "rates", f"error over the baseline's ({LEVEL})", "p (Holm)", "verdict")
+    lines = [
+        equal_rates_sentence(table)
+        + " Validation MSE; each row is over all rates that both tried and finished at:\n",
+        "| " + " | ".join(head) + " |",
+        "|" + "---|" * len(head),
+    ]
+    for row in table.to_dict("records"):
+        ratio = "{} [{}, {}]".format(*with_interval(row["error_ratio"], row["ci_low"], row["ci_high"]))
+        cells = (
+            row["arm"], f"{row['weight']:g}" if pd.notna(row["weight"]) else "", f"{row['steps']:,.0f}",
+            f"{row['rates']:.0f} from {row['lowest_rate']:g} to {row['highest_rate']:g}", ratio,
+            p_value(row["p_holm"]).removeprefix("p ").removeprefix("= "), row["verdict"],
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def scale_section(folder: Path) -> str:

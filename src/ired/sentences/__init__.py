@@ -15,7 +15,7 @@ from ired.sentences.headline import compute_sentence, headline
 from ired.sentences.line import line_sentence, line_standing
 from ired.sentences.live import live_sentence
 from ired.sentences.verdicts import VERDICTS, contrast_sentence, nomination_sentence, verdict
-from ired.sentences.worth import worth_headline
+from ired.sentences.worth import equal_rates_sentence, worth_headline
 
 __all__ = [
     "VERDICTS",
@@ -23,6 +23,7 @@ __all__ = [
     "contrast_sentence",
     "effect_sentence",
     "effect_verdict",
+    "equal_rates_sentence",
     "headline",
     "line_sentence",
     "line_standing",

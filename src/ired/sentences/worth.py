@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ired.base.format_numbers import MINUS, number, p_value
+from ired.base.format_numbers import MINUS, listed, number, p_value
 from ired.record.metrics import LEVEL
 
 NO_HARD_POINTS = ("none", "random")  # strategies that look for no hard point
@@ -39,6 +39,29 @@ def worth_headline(multipliers: pd.DataFrame, primary: str = "adversarial") -> l
         *_best(others, "arm without them"),
         CAUTION,
     ]
+
+
+def equal_rates_sentence(table: pd.DataFrame) -> str:
+    """What equal_rates.csv says: which arms are told from the baseline where both have one learning rate."""
+    if not len(table):
+        return ""
+    seeds, (low, high) = int(table["n"].max()), (table["lowest_rate"].min(), table["highest_rate"].max())
+    opening = f"At equal steps and equal learning rates ({low:g} to {high:g}, {seeds} tuning seeds)"
+
+    def named(verdict: str) -> str:
+        rows = table[table["verdict"] == verdict]
+        budgets = table["steps"].nunique() > 1
+        names = [
+            str(r["arm"])
+            + (f" (weight {r['weight']:g})" if pd.notna(r["weight"]) else "")
+            + (f" at {r['steps']:,.0f} steps" if budgets else "")
+            for r in rows.to_dict("records")
+        ]
+        return listed(names) if names else ""
+
+    lower, higher = named("lower"), named("higher")
+    said = f"a lower error than the baseline is shown for {lower or 'no arm'}"
+    return f"{opening} {said}, a higher one for {higher or 'none'}."
 
 
 def worth(row: Any) -> str:
