@@ -14,6 +14,7 @@ import yaml
 from leaves import leaves
 
 from ired.energy.equivariant import EquivariantNetwork
+from ired.record.schema import TABLES
 from ired.study.run_config import RunConfig
 from ired.study.schema import Experiment, Scale, Study
 from ired.tasks import TASKS
@@ -21,6 +22,7 @@ from ired.tasks import TASKS
 SCRIPT = """
 import json, sys
 import torch
+from ired.record.schema import TABLES
 from ired.study.run_config import RunConfig
 from ired.study.schema import Experiment, Scale, Study
 from ired.job.build import build_engine
@@ -63,6 +65,7 @@ TASK_SCRIPT = """
 import json, sys
 from ired.base.errors import UserError
 from ired.job.build import build_engine
+from ired.record.schema import TABLES
 from ired.study.run_config import RunConfig
 from ired.tasks.held_out import draw_split
 from ired.tasks.reference import measure, reference_table
@@ -267,3 +270,20 @@ def test_every_row_of_the_ledger_names_a_test_that_exists(repository: Path) -> N
     ):
         proofs = [t for t in re.findall(r"^def (test_\w+)", ledger, re.MULTILINE) if f"{row}_" in t]
         assert proofs and any(t in named for t in proofs), row
+
+
+def test_false_negatives_without_the_doubled_step_are_as_the_ledger_says(repository: Path) -> None:
+    text = " ".join((repository / "docs/ledger.md").read_text().split())
+    rates = {}
+    for scale in ("laptop_mlp", "laptop"):
+        folder = repository / f"results/shipped/{scale}/tables/strategies"
+        table = TABLES["energy_profile"].read(folder / "energy_profile.csv").query("variant == 'adversarial'")
+        last = table[table["phase"] == table["phase"].max()]
+        rates[scale] = last.groupby("t")["false_negative_rate"].mean()
+    mlp, inverts = rates["laptop_mlp"], rates["laptop"]
+    assert (
+        f"{mlp[7]:.0%} of the mined".replace("%", " %") in text
+        and f"{mlp[8]:.0%} at level 8".replace("%", " %") in text
+    )
+    assert f"{mlp.mean():.0%} over all levels".replace("%", " %") in text
+    assert inverts.loc[1:8].max() == 0 and f"and {inverts.mean():.0%} over all".replace("%", " %") in text
