@@ -22,7 +22,6 @@ from ired.tasks import TASKS
 SCRIPT = """
 import json, sys
 import torch
-from ired.record.schema import TABLES
 from ired.study.run_config import RunConfig
 from ired.study.schema import Experiment, Scale, Study
 from ired.job.build import build_engine
@@ -65,7 +64,6 @@ TASK_SCRIPT = """
 import json, sys
 from ired.base.errors import UserError
 from ired.job.build import build_engine
-from ired.record.schema import TABLES
 from ired.study.run_config import RunConfig
 from ired.tasks.held_out import draw_split
 from ired.tasks.reference import measure, reference_table
