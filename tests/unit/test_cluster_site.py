@@ -23,7 +23,8 @@ def parsed(root: Path, repository: Path, site: str | None, monkeypatch: pytest.M
         (folder / "site.yaml").write_text(site)
     monkeypatch.chdir(root)
     monkeypatch.setenv("PATH", "/usr/bin")
-    monkeypatch.setenv("IRED_TRAIN_NEEDS", "")  # so that both are put back afterwards
+    for name in ("IRED_TRAIN_NEEDS", "IRED_JOB_NEEDS"):  # so that they are put back afterwards
+        monkeypatch.setenv(name, "")
     if "IRED_TRAIN_DEVICE" not in os.environ:
         monkeypatch.setenv("IRED_TRAIN_DEVICE", "")
         monkeypatch.delenv("IRED_TRAIN_DEVICE")
@@ -107,13 +108,17 @@ def test_resources_that_the_command_line_takes_away_are_refused(
     given = {
         each.partition(":")[2].partition("=")[0]: "" for each in profile["set-resources"] if "train:" in each
     }
-    refuse_lost_resources(given)
+    every_job = [each.partition("=")[0] for each in profile["default-resources"]]
+    refuse_lost_resources(given, every_job)
     with pytest.raises(
         UserError, match=r"takes mem_mb, slurm_extra, gres, accelerators from `train`.*train_minutes"
     ):
-        refuse_lost_resources({"runtime": 600})
+        refuse_lost_resources({"runtime": 600}, every_job)
+    with pytest.raises(UserError, match=r"takes runtime, slurm_extra from every job.*max_minutes"):
+        refuse_lost_resources(given, ["mem_mb"])
     monkeypatch.delenv("IRED_TRAIN_NEEDS")
-    refuse_lost_resources({})
+    monkeypatch.delenv("IRED_JOB_NEEDS")
+    refuse_lost_resources({}, [])
 
 
 def test_the_environments_word_on_the_device_comes_first(
@@ -135,6 +140,11 @@ def test_the_example_names_every_key(repository: Path) -> None:
     [
         ("partiton: gpu", "unknown key 'partiton' (value 'gpu')"),
         ("max_jobs: '4'", "'max_jobs' is '4'"),
+        (
+            "account: 12345",
+            "'account' is 12345: input should be a valid string; YAML takes this for no text, write it in quotes",
+        ),
+        ("qos: true", "write it in quotes"),
         ("a: [", "is not valid YAML"),
         ("gres: gpu:a100-sxm4:1", "no hyphen in a type; write `gres: gpu:1`, and the model as `constraint`"),
         ("gres: a100:1:x", "'gres' is 'a100:1:x': the executor takes name"),

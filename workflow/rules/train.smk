@@ -12,7 +12,10 @@ from ired.job.code_version import plan
 try:
     plan(config)
     if workflow.is_main_process:
-        refuse_lost_resources(workflow.resource_settings.overwrite_resources.get("train", {}))
+        refuse_lost_resources(
+            workflow.resource_settings.overwrite_resources.get("train", {}),
+            list(workflow.resource_settings.default_resources or []),
+        )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

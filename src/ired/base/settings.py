@@ -123,7 +123,7 @@ def _sentence(detail: Any, where: str) -> str:
     if kind == "union_tag_not_found":
         return f"'{where}.{detail['ctx']['discriminator'].strip(chr(39))}' is missing"
     message = detail["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:] + _number_hint(value, kind)
+    message = message[:1].lower() + message[1:] + _yaml_hint(value, kind)
     return (
         f"'{where}' is {value!r}: {message}"
         if where and not isinstance(value, dict)
@@ -131,8 +131,11 @@ def _sentence(detail: Any, where: str) -> str:
     )
 
 
-def _number_hint(value: Any, kind: str) -> str:
-    """How to write a number that YAML took for text: `6e-3` and `1.0e6` are words in YAML 1.1."""
+def _yaml_hint(value: Any, kind: str) -> str:
+    """How to write a number that YAML took for text (`6e-3` and `1.0e6` are words in YAML 1.1), and text that it took
+    for a number or a truth value."""
+    if kind == "string_type" and isinstance(value, int | float):
+        return "; YAML takes this for no text, write it in quotes"
     if kind not in ("float_type", "int_type") or not isinstance(value, str):
         return ""
     try:

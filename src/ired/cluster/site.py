@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Literal, Self
@@ -19,7 +19,8 @@ SITE_FILE = Path("profiles/slurm/site.yaml")
 
 
 Name = Annotated[str, Field(min_length=1)]
-DEVICE, NEEDS = "IRED_TRAIN_DEVICE", "IRED_TRAIN_NEEDS"  # in the environment of Snakemake and its jobs
+# In the environment of Snakemake and its jobs.
+DEVICE, NEEDS, EVERY_JOB_NEEDS = "IRED_TRAIN_DEVICE", "IRED_TRAIN_NEEDS", "IRED_JOB_NEEDS"
 
 
 class Site(Strict):
@@ -156,6 +157,7 @@ class Site(Strict):
         on the device comes first: a test has no accelerator."""
         os.environ.setdefault(DEVICE, self.device)
         os.environ[NEEDS] = " ".join(self.train_resources())
+        os.environ[EVERY_JOB_NEEDS] = " ".join(self.job_resources())
 
 
 class _Resources(dict[str, str]):
@@ -164,20 +166,26 @@ class _Resources(dict[str, str]):
     __getattr__ = dict.__getitem__
 
 
-def refuse_lost_resources(given: Mapping[str, object]) -> None:
-    """`--set-resources` on the command line replaces the profile's whole, and not the one resource that it names.
+def refuse_lost_resources(train: Mapping[str, object], every_job: Collection[str]) -> None:
+    """`--set-resources` and `--default-resources` on the command line replace the profile's whole, and not the one
+    resource that they name.
 
-    given: what the training job gets now. Does nothing where the profile is not the cluster's.
+    train: what the training job has set now. every_job: the names of the resources of every job. Does nothing where the
+    profile is not the cluster's.
 
     Raises:
-        UserError: what the job would lose, and how to say it.
+        UserError: what jobs would lose, and how to say it.
     """
-    lost = [name for name in os.environ.get(NEEDS, "").split() if name not in given]
-    if lost:
-        raise UserError(
-            f"--set-resources takes {', '.join(lost)} from `train`: it replaces the whole set of the profile; write "
-            f"train_minutes, train_mem_mb or another key into {SITE_FILE} instead"
-        )
+    for option, whose, needs, given, keys in (
+        ("--set-resources", "`train`", NEEDS, train, "train_minutes, train_mem_mb"),
+        ("--default-resources", "every job", EVERY_JOB_NEEDS, every_job, "max_minutes, max_mem_mb"),
+    ):
+        lost = [name for name in os.environ.get(needs, "").split() if name not in given]
+        if lost:
+            raise UserError(
+                f"{option} takes {', '.join(lost)} from {whose}: it replaces the whole set of the profile; write "
+                f"{keys} or another key into {SITE_FILE} instead"
+            )
 
 
 def put_shims_first(folder: Path = SITE_FILE.parent / "bin") -> None:
