@@ -33,6 +33,7 @@ def runs(
             "strategy": name,
             "seed": (seeds or {}).get(name, range(len(numbers)))[index],
             "status": "diverged" if math.isnan(value) else "finished",
+            "steps": 1000,
             "n": 6,
             "madds_per_step": 100.0,
             "seconds_per_step": 0.1,

@@ -19,6 +19,7 @@ from ired.sentences import (
     line_standing,
     verdict,
 )
+from ired.sentences.headline import PLAIN, VERDICT_WORDS, plain_answer
 from ired.sentences.live import live_sentence, live_shares
 from ired.statistics import contrast, summarise
 
@@ -197,16 +198,18 @@ def test_equal_compute_with_one_seed_or_without_curves() -> None:
     assert "no validated run of x" in compute_sentence(budget(BELOW, APART), "x", "b")
 
 
-def test_headline_is_three_sentences() -> None:
+def test_headline_opens_with_a_plain_answer() -> None:
     table = runs({"b": list(BASE), "t": [*(BASE[:5] * 1.2), NAN], "x": list(BASE + NOISE[::-1])})
     ladder = pd.concat([reference(0.9, 0.001), reference(0.5, 0.001, predictor="quadratic", coefficients=3)])
-    lines = headline(
+    answer, *lines = headline(
         summarise(table, ladder),
         contrast(table, [("t", "b"), ("x", "b")]),
         ladder,
         budget(APART, BELOW),
         placed(b="above"),
+        table,
     )
+    assert answer == "No, they do harm at equal steps; behind at equal compute (t against b)."
     assert len(lines) == 3 and all(line.endswith(".") and "nan" not in line for line in lines)
     assert lines[0].startswith("t is worse than b") and "1 pair dropped because a run diverged" in lines[0]
     assert "of 1 further contrast, 1 without a difference beyond the margin; 1 run diverged" in lines[0]
@@ -217,6 +220,41 @@ def test_headline_is_three_sentences() -> None:
 
 
 @pytest.mark.parametrize(
+    ("verdict", "tables", "steps", "said"),
+    [
+        ("undecided", (APART, BELOW), 1000, "Undecided at equal steps; behind at equal compute"),
+        ("better", (BELOW, APART), 1000, "Yes at equal steps; ahead at equal compute"),
+        ("better", (BELOW, APART), 500, "Yes at the end of training; ahead at equal compute"),
+        (
+            "equivalent",
+            (BELOW, BELOW),
+            1000,
+            "No difference that matters at equal steps; not told apart at equal compute",
+        ),
+        (
+            "worse_within_margin",
+            ((1.0, NAN, NAN), BELOW),
+            1000,
+            "at equal steps; not comparable at equal compute",
+        ),
+    ],
+)
+def test_the_plain_answer_has_no_number_and_claims_no_more_than_its_verdict(
+    verdict: str, tables: tuple, steps: int, said: str
+) -> None:
+    table = runs({"b": [1.0, 1.0], "t": [1.0, NAN]})
+    table.loc[table["variant"] == "t", "steps"] = [steps, 3]  # a diverged run ended early, and does not count
+    row = {"treatment": "t", "baseline": "b", "verdict": verdict}
+    answer = plain_answer(row, budget(*tables), table)
+    assert said in answer and not any(character.isdigit() for character in answer)
+    assert "not compared at equal compute" in plain_answer(row, schema.BUDGET.frame([]), table)
+
+
+def test_every_verdict_has_plain_words() -> None:
+    assert set(PLAIN) == set(VERDICTS) == set(VERDICT_WORDS)
+
+
+@pytest.mark.parametrize(
     "values", [{"t": [1.0], "b": [2.0]}, {"t": [NAN, NAN], "b": [1.0, 2.0]}, {"t": [NAN], "b": [NAN]}]
 )
 @pytest.mark.parametrize("comparisons", [[("t", "b")], []])
@@ -224,11 +262,13 @@ def test_headline_of_poor_studies_claims_nothing(values: dict, comparisons: list
     table = runs(values)
     empty = schema.BUDGET.frame([])
     lines = headline(
-        summarise(table, NO_REFERENCE), contrast(table, comparisons), NO_REFERENCE, empty, placed()
+        summarise(table, NO_REFERENCE), contrast(table, comparisons), NO_REFERENCE, empty, placed(), table
     )
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert not [
-        word for word in ("better", "worse", "lower", "higher", "nan") if any(word in line for line in lines)
+        word
+        for word in ("better", "worse", "lower", "higher", "nan", "ahead", "behind", "Yes")
+        if any(word in line for line in lines)
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ired.base.errors import UserError
@@ -21,8 +22,8 @@ from ired.sentences.worth import worth
 
 
 def opening(tables: Path, experiment: str) -> list[str]:
-    """The three sentences that a report opens with."""
-    names = ("summary", "contrasts", "reference", "budget", "against_line")
+    """The sentences that a report opens with, the plain answer first."""
+    names = ("summary", "contrasts", "reference", "budget", "against_line", "runs")
     return headline(*(TABLES[name].read(tables / experiment / f"{name}.csv") for name in names))
 
 
@@ -145,10 +146,12 @@ def show(results: Path, experiment: str) -> None:
     tables = results / "tables"
     console = Console(soft_wrap=True, highlight=False)
     console.print()
+    answer, *sentences = opening(tables, experiment)
+    console.print(f"[bold]{escape(answer)}[/bold]")
     own = [TABLES[name].read(tables / experiment / f"{name}.csv") for name in ("summary", "reference")]
     console.print(result_table(*own))
     live = live_sentence(TABLES["energy_profile"].read(tables / experiment / "energy_profile.csv"))
-    for sentence in [*opening(tables, experiment), *([live] if live else [])]:
+    for sentence in [*sentences, *([live] if live else [])]:
         console.print(f"  {sentence}")
     console.print()
     report, figures = results / "report.html", results / "figures" / experiment

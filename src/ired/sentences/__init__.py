@@ -4,7 +4,7 @@ verdicts   one contrast: its verdict, and the sentence that carries it; the nomi
 effects    all levels of a sweep together
 line       where the variants stand to the line of the predictor to beat
 live       how many of its negatives a contrast still learns from
-headline   equal compute, and the three sentences that open a report
+headline   the plain answer, equal compute, and the sentences that open a report
 worth      what a negative is worth: the study of compute multipliers
 
 Must not import torch, statistics or figures: words know numbers, not where they come from.

@@ -1,4 +1,4 @@
-"""The comparison at equal compute in words, and the three sentences that open a report."""
+"""The answer in plain words, the comparison at equal compute, and the sentences that open a report."""
 
 from __future__ import annotations
 
@@ -21,6 +21,38 @@ VERDICT_WORDS = {
     "undecided": "undecided",
 }
 
+PLAIN = {
+    "better": "yes",
+    "worse": "no, they do harm",
+    "better_within_margin": "yes, but by less than matters",
+    "worse_within_margin": "no, they do harm, though by less than matters",
+    "equivalent": "no difference that matters",
+    "undecided": "undecided",
+}
+LOWER, HIGHER, OVERLAP, NO_INTERVALS = "lower", "higher", "overlap", "no intervals"
+ORDER_WORDS = {
+    LOWER: "lower, with intervals apart",
+    HIGHER: "higher, with intervals apart",
+    OVERLAP: "not told apart: these intervals, which ignore that seeds are paired, overlap",
+    NO_INTERVALS: "not comparable, for want of intervals",
+}
+PLAIN_ORDER = {LOWER: "ahead", HIGHER: "behind", OVERLAP: "not told apart", NO_INTERVALS: "not comparable"}
+
+
+def plain_answer(row: Mapping[str, Any], budget: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """The verdict of one contrast and the reading at equal compute, without a number.
+
+    `row`: of contrasts.csv. `runs` says whether both variants were trained for equally many steps.
+    """
+    treatment, baseline = str(row["treatment"]), str(row["baseline"])
+    finished = runs[runs["status"] == "finished"]
+    steps = [set(finished.loc[finished["variant"] == name, "steps"]) for name in (treatment, baseline)]
+    where = "at equal steps" if steps[0] and steps[0] == steps[1] else "at the end of training"
+    said = PLAIN[str(row["verdict"])]
+    order = _orders(budget, treatment, baseline)
+    compute = f"{PLAIN_ORDER[order[0]]} at equal compute" if order else "not compared at equal compute"
+    return f"{said[0].upper()}{said[1:]} {where}; {compute} ({treatment} against {baseline})."
+
 
 def compute_sentence(budget: pd.DataFrame, treatment: str, baseline: str) -> str:
     """What equal compute says of two variants, and whether equal steps say the same.
@@ -30,38 +62,49 @@ def compute_sentence(budget: pd.DataFrame, treatment: str, baseline: str) -> str
     """
     if not budget["mse_validation_mean"].notna().any():
         return "At equal compute nothing can be compared: there are no learning curves."
-    rows: dict[str, dict[Any, Any]] = {str(row["variant"]): row for row in budget.to_dict("records")}
-    missing = [name for name in (treatment, baseline) if not rows.get(name, {}).get("n")]
-    if missing:
+    orders = _orders(budget, treatment, baseline)
+    rows = _rows(budget)
+    if orders is None:
+        missing = [name for name in (treatment, baseline) if not rows.get(name, {}).get("n")]
         return f"At equal compute nothing can be compared: no validated run of {listed(missing)}."
     left, right = rows[treatment], rows[baseline]
-    compute = _order(left, right, "mse_validation_mean", "ci_low", "ci_high")
-    steps = _order(left, right, "equal_step_mean", "equal_step_ci_low", "equal_step_ci_high")
+    compute, steps = orders
     readings = " and ".join(
         f"{row['variant']} reaches a validation MSE of {number(row['mse_validation_mean'])} "
         f"in {count(int(row['step']), 'step')}"
         for row in (left, right)
     )
     same = f"at equal steps ({right['equal_step']:,.0f}) "
-    if steps == compute:
-        same += "the same holds"
-    else:
-        same += f"{treatment} is {steps}"
+    same += "the same holds" if steps == compute else f"{treatment} is {ORDER_WORDS[steps]}"
     return (
-        f"At equal compute ({number(right['madds'])} multiply-adds) {readings}: {treatment} is {compute} "
-        f"({LEVEL} intervals); {same}."
+        f"At equal compute ({number(right['madds'])} multiply-adds) {readings}: {treatment} is "
+        f"{ORDER_WORDS[compute]} ({LEVEL} intervals); {same}."
     )
 
 
-def _order(left: Mapping[str, Any], right: Mapping[str, Any], mean: str, low: str, high: str) -> str:
-    """The relation of two means in words; a claim only if their intervals are apart."""
+def _rows(budget: pd.DataFrame) -> dict[str, dict[Any, Any]]:
+    return {str(row["variant"]): row for row in budget.to_dict("records")}
+
+
+def _orders(budget: pd.DataFrame, treatment: str, baseline: str) -> tuple[str, str] | None:
+    """How two variants stand at equal compute and at equal steps; None where one has no validated run."""
+    rows = _rows(budget)
+    if not all(rows.get(name, {}).get("n") for name in (treatment, baseline)):
+        return None
+    left, right = rows[treatment], rows[baseline]
+    return (
+        _order(left, right, "ci_low", "ci_high"),
+        _order(left, right, "equal_step_ci_low", "equal_step_ci_high"),
+    )
+
+
+def _order(left: Mapping[str, Any], right: Mapping[str, Any], low: str, high: str) -> str:
+    """The relation of two means; a claim only if their intervals are apart."""
     if not all(math.isfinite(row[end]) for row in (left, right) for end in (low, high)):
-        return "not comparable, for want of intervals"
+        return NO_INTERVALS
     if left[high] < right[low]:
-        return "lower, with intervals apart"
-    if left[low] > right[high]:
-        return "higher, with intervals apart"
-    return "not told apart: these intervals, which ignore that seeds are paired, overlap"
+        return LOWER
+    return HIGHER if left[low] > right[high] else OVERLAP
 
 
 def headline(
@@ -70,8 +113,10 @@ def headline(
     reference: pd.DataFrame,
     budget: pd.DataFrame,
     against_line: pd.DataFrame,
+    runs: pd.DataFrame,
 ) -> list[str]:
-    """Three sentences that open a report: the primary contrast, the line to beat, equal compute.
+    """Four sentences that open a report: the plain answer, then with numbers the primary contrast, the line to
+    beat, equal compute.
 
     All tables are those of one experiment; `reference` gives the next rung of the ladder of reference
     predictors.
@@ -81,11 +126,13 @@ def headline(
     if not len(primary):
         return [
             "No comparison could be made.",
+            "No contrast has been declared primary, or none of its runs is there.",
             line_sentence(summary, reference, against_line),
             "Nothing is compared at equal compute.",
         ]
     row = primary.iloc[0]
     return [
+        plain_answer(row, budget, runs),
         _answer(row, contrasts[contrasts["metric"] == metric], summary[summary["metric"] == metric]),
         line_sentence(summary, reference, against_line)[:-1] + _next_rung(summary, reference, metric) + ".",
         compute_sentence(budget, row["treatment"], row["baseline"]),
