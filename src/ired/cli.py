@@ -273,7 +273,9 @@ def report(
     graph = workflow.read_text(encoding="utf-8") if workflow.exists() else None
     headline = opening(tables, next(iter(chosen)))
     shown = json.loads(settings)
-    build(tables, figures, out, scale, chosen, headline, shown, published, graph, json.loads(questions))
+    asked = json.loads(questions)
+    compared = set(chosen) <= set(marks)
+    build(tables, figures, out, scale, chosen, headline, shown, published, graph, asked, compared)
 
 
 @app.command()

@@ -43,14 +43,14 @@ def test_saving_twice_gives_the_same_bytes(tmp_path: Path, study: Tables) -> Non
         )
         command = [sys.executable, "-c", code, str(folder), str(tmp_path / seed)]
         subprocess.run(command, check=True, env=fresh_environment(seed))
-    for name in ("paired_differences.png", "paired_differences.pdf", "energy_gap.png", "energy_gap.pdf"):
+    for name in ("paired_differences.png", "paired_differences.svg", "energy_gap.pdf", "energy_gap.svg"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
     assert b"CreationDate" not in (tmp_path / "1" / "energy_gap.pdf").read_bytes()
 
 
 def test_a_prefix_may_hold_a_dot(tmp_path: Path, study: Tables) -> None:
     written = save(draw("budget", study), tmp_path / "budget.v2")
-    assert [path.name for path in written] == ["budget.v2.pdf", "budget.v2.png"]
+    assert [path.name for path in written] == ["budget.v2.pdf", "budget.v2.png", "budget.v2.svg"]
 
 
 def test_draw_figures_reads_what_the_pipeline_wrote(tmp_path: Path, study: Tables) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import pandas as pd
 import pytest
 
 from ired.base.errors import UserError
-from ired.report import Picture, Section, render
+from ired.figures.toolkit.output import draw_figures
+from ired.record.schema import TABLES
+from ired.report import Picture, Section, charts, render
 from ired.report.build import experiment_tables, shared_provenance
-from ired.report.render import flatten, tied
+from ired.report.render import flatten, specification, tied
 from ired.report.tables import interval, mean, p, real, share
 from synthetic_report import EXPERIMENTS, HEADLINE, build_report
 from synthetic_tables import make_tables
@@ -54,9 +57,30 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_runtime() -> Iterator[None]:
+    """To bundle Vega takes seconds; tests in a browser do it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charts, "runtime", lambda: "// the runtime")
+        yield
+
+
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return build_report(tmp_path_factory.mktemp("results")).read_text(encoding="utf-8")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    build_report(folder)
+    return folder
+
+
+@pytest.fixture
+def copied(results: Path, tmp_path: Path) -> Path:
+    """The study again, to be changed; to draw it anew would take seconds."""
+    return shutil.copytree(results, tmp_path / "results")
+
+
+@pytest.fixture(scope="module")
+def source(results: Path) -> str:
+    return (results / "laptop" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +92,7 @@ def test_it_opens_with_the_answer(page: Page) -> None:
     places = [page.text.index(sentence) for sentence in HEADLINE]
     assert places == sorted(places)
     assert places[-1] < page.text.index("Test error of every variant")
+    assert f"Do harder negatives help? {HEADLINE[0]} " in page.text  # nothing between title and answer
     assert page.text.count("How many descent steps should mine a negative?") == 1
 
 
@@ -88,7 +113,8 @@ def test_every_figure_has_a_picture_a_caption_and_words_for_it(page: Page) -> No
 def test_it_asks_the_network_for_nothing(page: Page, source: str) -> None:
     for _, attributes in page.tags:
         for name in ("src", "href", "srcset", "action", "data", "poster"):
-            assert re.match(r"data:|#|$", attributes.get(name) or ""), (name, attributes[name])
+            address = attributes.get(name) or ""
+            assert re.match(r"data:|#|$", address) or not re.search(r"^//|^[a-z]+:", address), address
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", source.split("<body>")[0])
     policy = next(m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
     assert "default-src 'none'" in (policy or "")
@@ -109,7 +135,7 @@ def test_tables_are_accessible_and_sortable(page: Page) -> None:
 def test_anchors_exist_once_and_are_reached(page: Page) -> None:
     names = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
     assert len(names) == len(set(names))
-    targets = [link["href"] or "" for link in page.all("a")]
+    targets = [link["href"] or "" for link in page.all("a") if (link["href"] or "").startswith("#")]
     assert {target.removeprefix("#") for target in targets} <= set(names)
     assert {"main", "opt-steps", "configuration", "provenance", "workflow"} <= set(names)
 
@@ -137,26 +163,97 @@ def test_text_is_escaped(tmp_path: Path) -> None:
     assert len(parsed.all("script")) == 1
 
 
+def test_every_figure_links_to_its_pdf_and_to_its_tables(page: Page, results: Path) -> None:
+    links = [str(a["href"]) for a in page.all("a") if not str(a["href"]).startswith("#")]
+    files = [(results / "laptop" / link).resolve() for link in links]
+    assert all(path.is_file() for path in files), files
+    pdfs = [path.stem for path in files if path.suffix == ".pdf"]
+    assert pdfs == [name for names in EXPERIMENTS.values() for name in names]
+    tables = {path.name for path in files if path.suffix == ".csv"}
+    assert {"runs.csv", "summary.csv", "contrasts.csv", "energy_profile.csv"} == tables
+    assert len({a.get("aria-label") for a in page.all("a") if a.get("aria-label")}) == len(links)
+
+
+def test_charts_stand_beside_their_figures_and_hold_their_runs(page: Page, source: str) -> None:
+    found = re.findall(r'<script type="application/json" class="specification">(.*?)</script>', source)
+    drawn = [name for names in EXPERIMENTS.values() for name in names if name in charts.CHARTS]
+    assert len(found) == len(drawn) == 3
+    first = json.loads(found[0])
+    rows = first["layer"][1]["data"]["values"]
+    runs = make_tables()["runs"]
+    shown = {(r["variant"], r["seed"]): r["value"] for r in rows if r["metric"] == "mse_id"}
+    finished = runs.dropna(subset=["mse_id"]).set_index(["variant", "seed"])["mse_id"]
+    assert shown == pytest.approx(finished.to_dict(), rel=1e-5)
+    assert source.count("// the runtime") == 1
+
+
+def test_a_chart_says_what_its_tables_say() -> None:
+    tables = make_tables()
+    runs, contrasts = tables["runs"].set_index(["variant", "seed"]), tables["contrasts"]
+    layers = charts.chart("paired_differences", tables)["layer"]
+    points = {(r["contrast"], r["metric"], r["seed"]): r["difference"] for r in layers[1]["data"]["values"]}
+    row = contrasts[contrasts["metric"] == "mse_id"].iloc[0]
+    for seed in (0, 1):
+        change = runs.loc[(row["treatment"], seed), "mse_id"] - runs.loc[(row["baseline"], seed), "mse_id"]
+        shown = points[f"{row['treatment']} − {row['baseline']}", "mse_id", seed]
+        assert shown == pytest.approx(100 * change / row["baseline_mean"], rel=1e-4)
+    curves = charts.chart("learning_curves", tables)
+    options = next(p["bind"]["options"] for p in curves["params"] if p["name"] == "chosen_axis")
+    assert options == ["step", "madds", "seconds"]
+    assert charts.chart("error_sizes", tables) is None
+    tables["learning_curves"]["mse_validation"] = float("nan")
+    assert charts.chart("learning_curves", tables) is None
+
+
+def test_a_chart_cannot_close_its_script() -> None:
+    assert "</script" not in specification({"text": "</script><script>alert(1)"})
+    assert json.loads(specification({"text": "<b>"})) == {"text": "<b>"}
+
+
+@pytest.mark.parametrize(("compared", "words"), [(True, "and agreed"), (False, "were not compared")])
+def test_it_states_the_fingerprints_of_its_runs(results: Path, compared: bool, words: str) -> None:
+    text = Page(build_report(results, prepare=False, compared=compared).read_text(encoding="utf-8")).text
+    assert words in text.split("Configuration")[-1]
+    for fingerprint in make_tables()["runs"]["fingerprint"]:
+        assert fingerprint in text
+
+
+def test_a_figure_without_rows_is_named_and_not_drawn(copied: Path) -> None:
+    folder = copied / "laptop/tables/main"
+    profile = folder / "energy_profile.csv"
+    profile.write_text(profile.read_text().splitlines(keepends=True)[0])
+    draw_figures(["energy_gap"], folder, copied / "laptop/figures/main")
+    text = Page(build_report(copied, prepare=False).read_text(encoding="utf-8")).text
+    assert "Not measured here, so not drawn: Energy gap and misranked negatives." in text
+
+
+def test_what_the_page_opened_with_is_not_said_again(copied: Path) -> None:
+    contrasts = TABLES["contrasts"].read(copied / "laptop/tables/main/contrasts.csv")
+    said = contrasts[contrasts["primary"]]["sentence"].iloc[0]
+    opened = ["Undecided.", f"{said.removesuffix('.')}; of 3 further contrasts, 3 undecided."]
+    text = Page(build_report(copied, prepare=False, headline=opened).read_text(encoding="utf-8")).text
+    assert text.count(" ".join(tied(said.removesuffix(".")).split())) == 1
+
+
 def test_a_missing_or_broken_picture_is_told(tmp_path: Path) -> None:
-    picture = Picture("budget", "Budget", tmp_path / "budget.png", "caption")
-    with pytest.raises(UserError, match=r"budget\.png is missing"):
+    picture = Picture("budget", "Budget", tmp_path / "budget.svg", "caption")
+    with pytest.raises(UserError, match=r"budget\.svg is missing"):
         render(tmp_path / "report.html", "laptop", [Section("main", pictures=[picture])], [], {}, {})
     picture.path.write_bytes(b"not a picture")
-    with pytest.raises(UserError, match="is not a PNG"):
+    with pytest.raises(UserError, match="is not an SVG"):
         render(tmp_path / "report.html", "laptop", [Section("main", pictures=[picture])], [], {}, {})
     assert not (tmp_path / "report.html").exists()
 
 
-def test_a_missing_table_is_told(tmp_path: Path) -> None:
-    build_report(tmp_path)
-    shutil.rmtree(tmp_path / "laptop" / "tables" / "main")
+def test_a_missing_table_is_told(copied: Path) -> None:
+    shutil.rmtree(copied / "laptop" / "tables" / "main")
     with pytest.raises(UserError, match=r"tables/main/budget\.csv is missing"):
-        build_report(tmp_path, prepare=False)
+        build_report(copied, prepare=False)
 
 
-def test_building_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    first = build_report(tmp_path).read_bytes()
-    assert build_report(tmp_path, prepare=False).read_bytes() == first
+def test_building_twice_gives_the_same_bytes(copied: Path) -> None:
+    first = build_report(copied, prepare=False).read_bytes()
+    assert build_report(copied, prepare=False).read_bytes() == first
 
 
 def test_cells() -> None:

@@ -69,5 +69,5 @@ def ensemble_json(wildcards):
 
 
 def figure_paths(where, experiment, kind="png"):
-    """The pictures of an experiment; each PNG has its PDF beside it."""
+    """The pictures of an experiment; each PNG has its PDF and its SVG beside it."""
     return [f"results/{where}/figures/{experiment}/{figure}.{kind}" for figure in STUDY.figures(experiment)]

@@ -1,4 +1,4 @@
-# Needs: tables. Makes: results/{where}/figures/{experiment}/{figure}.pdf and .png, where {where} is a scale or `shipped/` and a scale (tables
+# Needs: tables. Makes: results/{where}/figures/{experiment}/{figure}.pdf, .png and .svg, where {where} is a scale or `shipped/` and a scale (tables
 # cached in the repository are drawn by the same rules), and results/{scale}/report.html.
 
 PUBLISHED = "results/published/published_results.csv"
@@ -17,6 +17,7 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
             published=PUBLISHED,
         output:
             pdf=figure_paths("{where}", experiment, "pdf"),
+            svg=figure_paths("{where}", experiment, "svg"),
             png=[
                 report(
                     path,
@@ -57,7 +58,7 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
 rule report_page:
     """The scale's page: the answer first, then figures, tables, configuration and provenance."""
     input:
-        figures=lambda w: [path for e in STUDY.scale(w.scale).experiments for path in figure_paths(w.scale, e)],
+        figures=lambda w: [path for e in STUDY.scale(w.scale).experiments for path in figure_paths(w.scale, e, "svg")],
         tables=lambda w: [
             f"results/{w.scale}/tables/{e}/{name}.csv" for e in STUDY.scale(w.scale).experiments for name in TABLES
         ],

@@ -80,6 +80,7 @@ rule draw_worth:
         tables=[f"results/{{where}}/tables/worth/{name}.csv" for name in [*WORTH, "reference"]],
     output:
         pdf=worth_figures("{where}", "pdf"),
+        svg=worth_figures("{where}", "svg"),
         png=report(
             worth_figures("{where}"), caption="../report/figure.rst", category="worth", labels={"results": "{where}"}
         ),

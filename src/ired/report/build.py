@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,19 @@ import pandas as pd
 from ired.base.files import read_json
 from ired.figures import caption, figure
 from ired.figures.toolkit.output import read_tables
-from ired.record.schema import TABLES
+from ired.figures.toolkit.style import NOTHING
+from ired.record.schema import PUBLISHED, TABLES
 from ired.report import tables as shown
+from ired.report.charts import chart
 from ired.report.render import Picture, Section, Table, render
 from ired.sentences import live_sentence
 
 RANKED = "Click a heading to sort."
+FINGERPRINT = "The hash of everything that decides a run's numbers."
+COMPARED = """These settings are those of the runs: when this page was made, the fingerprint of every run behind its
+    tables was compared with that of these settings, and agreed."""
+NOT_COMPARED = """These are the settings of the configuration when this page was made. The fingerprints of the runs were
+    not compared with them."""
 NOTES = {
     "contrasts": """Difference: treatment minus baseline, so negative is better. The verdict rests on p, Holm
         (paired t-test) and p, TOST (equivalence within the margin), both adjusted for the number of contrasts
@@ -40,12 +48,13 @@ def build(
     published: Path | None = None,
     workflow_svg: str | None = None,
     questions: Mapping[str, str] | None = None,
+    compared: bool = False,
 ) -> Path:
     """Write the page of one scale to `out`.
 
-    `tables_dir` holds a folder per experiment, `figures_dir` a folder of PNGs per experiment;
+    `tables_dir` holds a folder per experiment, `figures_dir` a folder of SVGs per experiment;
     `experiments` maps each experiment to the names of its figures, in the order of the page, and
-    `questions` to what it asks.
+    `questions` to what it asks. `compared`: whether the tables were found to be of runs of `config`.
 
     Raises:
         UserError: a table or a figure is missing or broken; the message names the path.
@@ -56,12 +65,20 @@ def build(
         )
         for name, figures in experiments.items()
     ]
+    # What the page opened with is not said again below its first heading.
+    opened = " ".join(headline)
+    sections[0] = replace(
+        sections[0], sentences=[s for s in sections[0].sentences if s.removesuffix(".") not in opened]
+    )
     reference = TABLES["reference"].read(tables_dir / next(iter(experiments)) / "reference.csv")
     ladder = shown.table("Closed-form predictors on the test sets", reference, shown.REFERENCE, RANKED)
     sections.append(Section("What a line through the data gives", tables=[ladder]))
     found = {name: tables_dir / name / "provenance.json" for name in experiments}
     provenance = shared_provenance({name: read_json(path) for name, path in found.items() if path.exists()})
-    return render(out, scale, sections, headline, config, provenance, workflow_svg)
+    runs = pd.concat(TABLES["runs"].read(tables_dir / name / "runs.csv") for name in experiments)
+    table = shown.table("Fingerprints of the runs", runs, shown.FINGERPRINTS, f"{FINGERPRINT} {RANKED}")
+    note = COMPARED if compared else NOT_COMPARED
+    return render(out, scale, sections, headline, config, provenance, workflow_svg, table, note)
 
 
 def shared_provenance(by_experiment: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -93,6 +110,7 @@ def experiment_section(
     wanted = {"runs", "summary", "contrasts", "budget", "effects", "nominations", "energy_profile"}
     wanted |= {table for name in figures for table in figure(name).tables}
     tables = read_tables(sorted(wanted), folder, published)
+    absent = [name for name in figures if says_nothing(pictures / f"{name}.svg")]
     return Section(
         title=experiment.replace("_", " "),
         sentences=[
@@ -101,9 +119,10 @@ def experiment_section(
             *tables["effects"].query("metric == 'mse_id'")["sentence"].tolist(),
             *tables["nominations"]["sentence"].tolist(),
         ],
-        pictures=[picture(name, pictures, tables) for name in figures],
+        pictures=[picture(name, pictures, folder, tables) for name in figures if name not in absent],
         tables=experiment_tables(tables),
         question=question,
+        absent=[figure(name).title for name in absent],
     )
 
 
@@ -116,10 +135,19 @@ def sentences(contrasts: pd.DataFrame, most: int = 6) -> list[str]:
     return [str(sentence) for sentence in rows["sentence"].head(most)]
 
 
-def picture(name: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -> Picture:
-    """A figure with its caption; its alternative text is the title and the caption's first sentence."""
+def says_nothing(path: Path) -> bool:
+    """Whether the figure of that file had no rows to draw."""
+    return path.exists() and f'id="{NOTHING}"' in path.read_text(encoding="utf-8")
+
+
+def picture(name: str, pictures: Path, folder: Path, tables: Mapping[str, pd.DataFrame]) -> Picture:
+    """A figure with its caption, its files and its chart; its alternative text is the title and the caption's first
+    sentence. `folder`: of the tables."""
     spec, words = figure(name), caption(name, tables)
-    return Picture(name, spec.title, folder / f"{name}.png", words, f"{spec.title}. {words.split('. ')[0]}.")
+    own = [folder / f"{table}.csv" for table in spec.tables if table != PUBLISHED.name]
+    files = [("PDF", pictures / f"{name}.pdf"), *((path.name, path) for path in own)]
+    alt = f"{spec.title}. {words.split('. ')[0]}."
+    return Picture(name, spec.title, pictures / f"{name}.svg", words, alt, files, chart(name, tables))
 
 
 def experiment_tables(tables: Mapping[str, pd.DataFrame]) -> list[Table]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,32 +19,39 @@ from ired.base.files import write_text
 from ired.base.format_numbers import count
 from ired.report.tables import Table
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-FULL_PIXELS = 1400  # of a two-column figure: 7 inches at 200 dots
-FULL_WIDTH = 860  # CSS pixels of such a figure: its 7 pt text is then read as 9 px
+FULL_POINTS = 504  # of a two-column figure: 7 inches
+FULL_WIDTH = 860  # CSS pixels of such a figure: its 7 pt text is then read as 12 px
+SIZE = re.compile(r'<svg [^>]*?\bwidth="([\d.]+)pt" height="([\d.]+)pt"')
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the page: a PNG file, its title, its caption, and words for those who cannot see it."""
+    """A figure of the page: an SVG file, its title, its caption, and words for those who cannot see it.
+
+    `files`: what it links to, as a label and a path. `chart`: the Vega-Lite specification that takes the figure's
+    place where scripts run.
+    """
 
     name: str
     title: str
     path: Path
     caption: str
     alt: str = ""
+    files: Sequence[tuple[str, Path]] = ()
+    chart: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Section:
     """One experiment (or another chapter): sentences, pictures, tables. `question`: what it asks, below its
-    title."""
+    title. `absent`: titles of figures that have nothing to show."""
 
     title: str
     sentences: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
     question: str = ""
+    absent: Sequence[str] = ()
 
     @property
     def anchor(self) -> str:
@@ -60,30 +67,43 @@ def render(
     config: Mapping[str, Any],
     provenance: Mapping[str, Any],
     workflow_svg: str | None = None,
+    fingerprints: Table | None = None,
+    config_note: str = "",
 ) -> Path:
     """Write the page to `out` and return it.
 
-    `headline`: the answer, the sentences that the page opens with. `config`: what is shown of the configuration; the
-    page's head names the task of its runs. `workflow_svg`: the workflow graph as SVG,
-    or as text (then shown as it is).
+    `headline`: the plain answer, then the sentences with numbers. `config`: what is shown of the configuration; the
+    page's head names the task of its runs. `workflow_svg`: the workflow graph as SVG, or as text (then shown as it
+    is). `fingerprints`: of the runs, and `config_note` what they say of the configuration.
 
     Raises:
-        UserError: a picture is missing or is not a PNG, or `out` cannot be written.
+        UserError: a picture is missing or is not an SVG of this project, or `out` cannot be written.
     """
+    if any(picture.chart for section in sections for picture in section.pictures):
+        from ired.report.charts import runtime
+
+        vega = Markup(runtime())
+    else:
+        vega = Markup()
     environment = Environment(
         loader=PackageLoader("ired.report", "."), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {"embed": embed, "slug": slug}
+    environment.globals |= {"embed": embed, "slug": slug, "specification": specification}
+    environment.globals["beside"] = lambda path: Path(os.path.relpath(path, out.parent)).as_posix()
     environment.filters["tied"] = tied
     page = environment.get_template("report.html.j2").render(
         scale=scale,
         task=config.get("runs", {}).get("problem", {}).get("task", ""),
         sections=sections,
-        headline=list(headline),
+        answer=headline[0] if headline else "",
+        headline=list(headline[1:]),
         config=json.dumps(config, indent=2, ensure_ascii=False, default=str),
         provenance=flatten(provenance),
         workflow=workflow_picture(workflow_svg),
+        fingerprints=fingerprints,
+        config_note=config_note,
+        vega=vega,
         style=_own("report.css"),
         script=_own("report.js"),
     )
@@ -110,22 +130,30 @@ def embed(picture: Picture) -> dict[str, Any]:
     """The picture as a data address with its size in CSS pixels, so that the page does not jump.
 
     Raises:
-        UserError: the file is missing or is not a PNG.
+        UserError: the file is missing or is not an SVG of a known size.
     """
     try:
         content = picture.path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{picture.path} is missing; ask Snakemake for this path to make it") from None
-    if not content.startswith(PNG_SIGNATURE) or len(content) < 24:
-        raise UserError(f"{picture.path} is not a PNG; delete it and ask for it again")
-    width, height = struct.unpack(">II", content[16:24])
-    scale = min(1.0, FULL_WIDTH / FULL_PIXELS)
+    size = SIZE.search(content[:3000].decode("utf-8", "replace"))
+    if size is None:
+        raise UserError(f"{picture.path} is not an SVG with a size; delete it and ask for it again")
+    width, height = (float(points) for points in size.groups())
+    scale = FULL_WIDTH / FULL_POINTS
     return {
-        "src": f"data:image/png;base64,{base64.b64encode(content).decode()}",
+        "src": f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}",
         "width": round(width * scale),
         "height": round(height * scale),
-        "share": round(min(1.0, width / FULL_PIXELS), 3),  # of a full width, on windows that a figure exceeds
+        "share": round(min(1.0, width / FULL_POINTS), 3),  # of a full width, on windows that a figure exceeds
     }
+
+
+def specification(chart: Mapping[str, Any]) -> Markup:
+    """A chart as the content of a script element, which no text of it can close."""
+    return Markup(
+        json.dumps(chart, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    )
 
 
 def workflow_picture(graph: str | None) -> dict[str, str] | None:

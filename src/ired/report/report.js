@@ -25,3 +25,17 @@ function compare(a, b, direction) {
 const boxes = [...document.querySelectorAll("details")];
 window.addEventListener("beforeprint", () => boxes.forEach((box) => { box.dataset.was = box.open; box.open = true; }));
 window.addEventListener("afterprint", () => boxes.forEach((box) => { box.open = box.dataset.was === "true"; }));
+
+// Charts take the place of their figures, one after the other; where one fails, its figure stays. Scripts of type
+// module have run when this event comes.
+document.addEventListener("DOMContentLoaded", async () => {
+  if (!window.vegaEmbed) return;
+  for (const source of document.querySelectorAll("script.specification")) {
+    const figure = source.closest("figure");
+    figure.classList.add("live");  // a chart asks for its width, and what is hidden has none
+    const options = { ast: true, renderer: "svg", actions: false };
+    try { await vegaEmbed(figure.querySelector(".chart"), JSON.parse(source.textContent), options); }
+    catch (error) { figure.classList.remove("live"); console.error(error); }
+  }
+  document.documentElement.dataset.charts = "ready";
+});

@@ -159,3 +159,7 @@ RUNS: tuple[Column, ...] = (
     ("parameters", "parameters", whole), ("train seconds", "train_seconds", real),
     ("fingerprint", "fingerprint", brief),
 )  # fmt: skip
+FINGERPRINTS: tuple[Column, ...] = (
+    ("experiment", "experiment", text), ("variant", "variant", text), ("seed", "seed", whole),
+    ("steps", "steps", whole), ("protocol", "protocol", whole), ("fingerprint", "fingerprint", text),
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tables in, pictures out: reading what the pipeline wrote, saving PDF and PNG.
+"""Tables in, pictures out: reading what the pipeline wrote, saving PDF, PNG and SVG.
 
 The same table gives the same bytes: no dates, no versions of a tool, fonts that ship with the library.
 """
@@ -29,11 +29,12 @@ Options._drop_tables_default = [*Options._drop_tables_default, "GDEF", "GPOS", "
 
 
 def save(figure: Figure, path_prefix: Path) -> list[Path]:
-    """Write `<prefix>.pdf` and `<prefix>.png`, each atomically and reproducibly; return their paths."""
+    """Write `<prefix>.pdf`, `.png` and `.svg`, each atomically and reproducibly; return their paths."""
     written = []
     metadata: dict[str, dict[str, str | None]] = {
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
         "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None},
     }
     for kind, facts in metadata.items():
         buffer = io.BytesIO()
@@ -68,7 +69,7 @@ def draw_figures(
     processes: int = 1,
     expected: Marks | None = None,
 ) -> list[Path]:
-    """Draw the named figures of one experiment into `output`/<name>.pdf and .png; return the paths.
+    """Draw the named figures of one experiment into `output`/<name>.pdf, .png and .svg; return the paths.
     `expected`: marks of the runs that the tables must be of (None: of any).
 
     Raises:

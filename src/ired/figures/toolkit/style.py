@@ -1,6 +1,6 @@
 """One visual language for every figure: colours, sizes, names, numbers.
 
-A strategy has one colour everywhere; variants of a strategy share it and differ by shade, marker and dash,
+A strategy has one colour and one marker everywhere; its variants share the colour and differ by shade, marker and dash,
 so a reader who has learnt one figure can read the next. Figures are built on `matplotlib.figure.Figure`
 directly: no pyplot, hence no global state, no backend and half the import time.
 """
@@ -27,6 +27,8 @@ from ired.base.format_numbers import SUPERSCRIPTS
 
 SINGLE, DOUBLE = 3.4, 7.0  # column widths of a two-column page, inches
 PNG_DPI = 200
+
+NOTHING = "nothing-to-show"  # how an SVG says that its figure had no rows to draw
 
 INK, QUIET, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
 
@@ -78,6 +80,7 @@ RC: Any = {
     "pdf.fonttype": 42,  # TrueType: text stays text in an editor, and journals that refuse Type 3 take it
     "ps.fonttype": 42,
     "svg.fonttype": "none",  # likewise: text, not outlines
+    "svg.hashsalt": "ired",  # names within a file that depend on nothing but its content
     "pdf.compression": 6,
     "figure.dpi": PNG_DPI,  # labels are placed at the resolution they are saved at
     "text.hinting": "no_hinting",  # glyphs as wide in the PDF as in the PNG, so that a layout fits both
@@ -132,7 +135,7 @@ def note(message: str, width: float = DOUBLE, height: float = 1.2) -> Sheet:
     figure, axes = sheet(1, 1, width, height)
     axes[0, 0].set_axis_off()
     text = textwrap.fill(message, 95)
-    axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", color=QUIET, fontsize=8)
+    axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", color=QUIET, fontsize=8, gid=NOTHING)
     return figure
 
 
@@ -142,6 +145,13 @@ def strategy_colour(strategy: object) -> str:
     if name in STRATEGY_COLOURS:
         return STRATEGY_COLOURS[name]
     return SPARE_COLOURS[zlib.crc32(name.encode()) % len(SPARE_COLOURS)]
+
+
+def strategy_marker(strategy: object, variant: int = 0) -> str:
+    """The marker of a strategy, and of its variants 1, 2 ...; the same in every experiment."""
+    name, known = "none" if is_missing(strategy) else str(strategy), list(STRATEGY_COLOURS)
+    place = known.index(name) if name in known else zlib.crc32(name.encode())
+    return MARKERS[(place + 5 * variant) % len(MARKERS)]  # 5 and 12 share no factor
 
 
 def shade(colour: str, amount: float) -> str:
@@ -198,16 +208,16 @@ def variant_styles(table: pd.DataFrame) -> dict[str, VariantStyle]:
         zip(names, rows["strategy"].where(rows["strategy"].notna(), "none").astype(str), strict=True)
     )
     levels = _level_labels(rows)
-    order = list(dict.fromkeys(families.values()))
     styles = {}
     for variant in own:
         family = families[variant]
         members = [name for name in names if families[name] == family]
-        k = members.index(variant)
+        # The variant that is the strategy itself is number 0, also where it is not trained.
+        k = 0 if variant == family else 1 + [name for name in members if name != family].index(variant)
         styles[variant] = VariantStyle(
             label=levels.get(variant) or variant_label(variant, family),
             colour=shade(strategy_colour(family), _variant_shade(variant, family, members, levels)),
-            marker=MARKERS[(order.index(family) + k) % len(MARKERS)],
+            marker=strategy_marker(family, k),
             dash=DASHES[k % len(DASHES)],
         )
     return styles
