@@ -24,7 +24,7 @@ from ired.figures.toolkit.style import (
     variant_label,
     variant_styles,
 )
-from synthetic_design import ABLATION, CROWD, SWEEP, Design
+from synthetic_design import ABLATION, CROWD, STUDY, SWEEP, Design
 from synthetic_tables import Tables, make_tables
 
 
@@ -35,7 +35,7 @@ def study() -> Tables:
 
 def test_a_strategy_has_one_colour_in_every_figure() -> None:
     tables = make_tables()
-    for name in ("strategy_comparison", "budget", "learning_curves", "hardness_benefit", "error_sizes"):
+    for name in ("strategy_comparison", "budget", "learning_curves", "error_sizes"):
         figure = draw(name, tables)
         used = {line.get_color() for gid in ("seeds", "curve", "mean") for line in artists(figure, gid)}
         used |= {line.get_markerfacecolor() for line in artists(figure, "mean")}
@@ -91,10 +91,25 @@ def test_ticks_of_an_axis_have_equally_many_decimals(
     assert EvenDecimals(exponent).format_ticks(values) == expected
 
 
-def test_hardness_is_set_against_one_baseline(study: Tables) -> None:
+def test_a_strategy_has_one_marker_in_every_experiment() -> None:
+    """Whatever stands before it: an experiment without `random` gave `adversarial` its marker."""
+    own = Design({"none": STUDY["none"], "adversarial": STUDY["adversarial"]})
+    for name in ("none", "adversarial"):
+        found = {
+            variant_styles(make_tables(design)["runs"])[name].marker
+            for design in (own, Design(), Design(CROWD))
+        }
+        assert len(found) == 1, name
+    figure = draw("paired_differences", make_tables())
+    assert {line.get_marker() for line in artists(figure, "mean")} == {"s", "^"}
+
+
+def test_hardness_is_set_against_one_baseline() -> None:
     """A contrast between two variants with negatives is not a benefit over the baseline."""
+    study = make_tables(Design(SWEEP))
     rows = study["contrasts"]
-    other = rows[rows["treatment"] == "adversarial"].assign(baseline="random", difference=99.0)
+    names = rows["treatment"].unique()
+    other = rows[rows["treatment"] == names[0]].assign(baseline=names[1], difference=99.0)
     tables = {**study, "contrasts": pd.concat([other, rows], ignore_index=True)}
     drawn = [float(line.get_ydata()[0]) for line in artists(draw("hardness_benefit", tables), "mean")]
     assert drawn == [float(line.get_ydata()[0]) for line in artists(draw("hardness_benefit", study), "mean")]

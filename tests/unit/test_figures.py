@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from scipy import stats
 
 from figure_checks import artists, texts, unreadable
+from ired.base.format_numbers import number
 from ired.figures import FIGURES, caption, draw
 from ired.figures.compat_2x2 import compat_cells
+from ired.figures.paired_differences import adjusted_interval
 from ired.record import schema
 from synthetic_design import ABLATION, COMPAT, CROWD, LABELS, STUDY, SWEEP, Arm, Design
 from synthetic_tables import Tables, make_tables, write_tables
@@ -134,8 +137,47 @@ def test_paired_differences_show_pairs_margin_and_verdict(study: Tables) -> None
     row = study["contrasts"].iloc[0]
     drawn = np.sort(artists(figure, "seeds")[0].get_xdata())
     runs = study["runs"].pivot_table(index="seed", columns="variant", values="mse_id")
-    assert np.allclose(drawn, np.sort(runs["random"] - runs["none"]))
+    assert np.allclose(drawn, 100 * np.sort(runs["random"] - runs["none"]) / row["baseline_mean"])
+    (band,) = {round(float(bar.get_width()), 6) for bar in artists(figure, "margin")}
+    assert band == pytest.approx(200 * row["margin_relative"])  # one band, straight through all rows
     assert any(str(row["verdict"]) in text for text in texts(figure))
+
+
+def test_the_thin_bar_of_a_difference_agrees_with_its_verdict(study: Tables) -> None:
+    """Against SciPy's interval, at a level where Holm's p is ALPHA by construction."""
+    rng = np.random.default_rng(0)
+    pairs = rng.normal(0.4, 0.5, 7)
+    found = stats.ttest_1samp(pairs, 0)
+    low, high = found.confidence_interval(0.95)
+    row = {"difference": pairs.mean(), "ci_low": low, "ci_high": high, "n_pairs": 7, "p_paired": found.pvalue}
+    alone = adjusted_interval(row | {"p_holm": found.pvalue})
+    assert alone == pytest.approx((low, high))
+    third = adjusted_interval(row | {"p_holm": 3 * found.pvalue})
+    assert third == pytest.approx(tuple(found.confidence_interval(1 - 0.05 / 3)))
+    edge = adjusted_interval(row | {"p_holm": 0.05})  # significant at exactly ALPHA: it ends at zero
+    assert edge[0] == pytest.approx(0, abs=1e-9)
+    for metric, axes in zip(("mse_id", "mse_ood"), draw("paired_differences", study).axes, strict=True):
+        rows = study["contrasts"].query(f"metric == '{metric}'")
+        for line, p_holm in zip(artists(axes, "adjusted"), rows["p_holm"], strict=True):  # type: ignore[arg-type]
+            left, right = line.get_xdata()
+            assert (left > 0 or right < 0) == (p_holm < 0.05)
+
+
+def test_few_seeds_are_lines_and_many_a_band() -> None:
+    few, many = (draw("learning_curves", make_tables(Design(seeds=n))) for n in (3, 4))
+    assert len(artists(few, "seed")) == 2 * 3 * 3 and not artists(few, "band")
+    assert len(artists(many, "band")) == 2 * 3 and not artists(many, "seed")
+
+
+def test_error_sizes_are_over_those_of_the_line(study: Tables) -> None:
+    figure = draw("error_sizes", study)
+    rows = study["error_sizes"].query("split == 'id' and variant == 'none'")
+    wanted = (rows["squared_error"] / rows["affine_squared_error"]).groupby(rows["quantile"]).mean()
+    drawn = artists(figure.axes[0], "curve")[0]  # type: ignore[arg-type]
+    assert np.allclose(drawn.get_ydata(), wanted) and np.allclose(drawn.get_xdata(), wanted.index)
+    assert number(study["error_sizes"].query("split == 'id'")["squared_error"].max()) in str(
+        figure.axes[0].get_xlabel()
+    )
 
 
 def test_learning_curves_have_a_curve_and_a_band_per_variant_and_panel(study: Tables) -> None:
@@ -192,11 +234,16 @@ def test_compat_cells_are_what_the_runs_say_and_not_their_names() -> None:
 
 
 def test_hardness_benefit_has_a_point_per_mined_variant(study: Tables) -> None:
-    figure = draw("hardness_benefit", study)
-    assert len(artists(figure, "mean")) == 2 * 2
-    gain = -100 * study["contrasts"].query("metric == 'mse_id'")["relative_difference"]
-    drawn = [float(line.get_ydata()[0]) for line in artists(figure, "mean")[:2]]
+    tables = make_tables(CASES["sweep"][0])
+    figure = draw("hardness_benefit", tables)
+    assert len(artists(figure, "mean")) == 2 * 5
+    gain = (
+        -100 * tables["contrasts"].query("metric == 'mse_id' and baseline == 'none'")["relative_difference"]
+    )
+    drawn = [float(line.get_ydata()[0]) for line in artists(figure, "mean")[:5]]
     assert drawn == pytest.approx(gain.tolist())
+    said = " ".join(" ".join(texts(draw("hardness_benefit", study))).split())
+    assert "fewer points look like a relation" in said
 
 
 def test_published_values_are_drawn_as_they_stand(study: Tables) -> None:
@@ -220,8 +267,10 @@ def test_published_values_of_another_task_are_not_drawn(study: Tables) -> None:
 
 def test_the_predictor_to_beat_is_called_by_its_own_name(study: Tables) -> None:
     reference = study["reference"].assign(label=study["reference"]["label"].replace("affine", "copy"))
-    assert "affine predictor" in texts(draw("error_sizes", study))
-    assert "copy predictor" in texts(draw("error_sizes", study | {"reference": reference}))
+    assert any("that of affine" in text for text in texts(draw("error_sizes", study)))
+    assert any(
+        "that of copy" in text for text in texts(draw("error_sizes", study | {"reference": reference}))
+    )
 
 
 def test_the_published_table_marks_what_is_published_and_what_is_trained(study: Tables) -> None:

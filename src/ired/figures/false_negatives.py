@@ -55,7 +55,7 @@ def draw(energy_profile: pd.DataFrame) -> Sheet:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     figure.supylabel("false-negative rate", fontsize=7.5, color=INK)
     handles = [
-        Line2D([], [], color="#777777", marker="o", ms=3, label="measured (band: range of the seeds)"),
+        Line2D([], [], color="#777777", marker="o", ms=3, label="measured"),
         Line2D(
             [],
             [],

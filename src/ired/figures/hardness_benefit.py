@@ -31,6 +31,8 @@ HARDNESS = (
     ("gap_q50", "median energy gap E(y⁻) − E(y⁺)\n← harder", True),
 )
 
+FEWEST = 4  # points
+
 
 def draw(energy_profile: pd.DataFrame, contrasts: pd.DataFrame) -> Sheet:
     """Does harder help? Hardness of each variant's negatives against the reduction of its ID error."""
@@ -41,9 +43,10 @@ def draw(energy_profile: pd.DataFrame, contrasts: pd.DataFrame) -> Sheet:
     bases = rows["baseline"].value_counts(sort=False)
     gains = rows[rows["baseline"] == bases.idxmax()].set_index("treatment") if len(bases) else rows
     names = [v for v in late["variant"].drop_duplicates() if v in gains.index]
-    if not names:
+    if len(names) < FEWEST:
         return note(
-            "It takes variants with negatives and a contrast to the baseline to compare hardness and benefit."
+            f"It takes {FEWEST} variants with negatives and a contrast to one baseline to compare hardness and "
+            "benefit: fewer points look like a relation whatever they are."
         )
     styles = variant_styles(energy_profile)
     crowded = len(names) > 4  # names beside close points would cover them
@@ -104,6 +107,6 @@ FIGURE = Figure(
         baseline are not independent.""",
     reading="""One point per variant with negatives: left is harder (closer, or lower in energy), up is
         better than the baseline. If harder negatives helped, points would rise to the left. All points
-        share one baseline and its noise, so do not read a trend into three of them.""",
+        share one baseline and its noise, so do not read a trend into a few of them; below four it is not drawn.""",
     draw=draw,
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.special import stdtrit
 
 from ired.figures.toolkit.axes import (
     plain_axis,
@@ -26,11 +28,12 @@ from ired.figures.toolkit.style import (
     QUIET,
     Sheet,
     VariantStyle,
+    ink,
     note,
     sheet,
     variant_styles,
 )
-from ired.record.metrics import SPLITS, TEST_METRICS
+from ired.record.metrics import ALPHA, SPLITS, TEST_METRICS
 
 
 def draw(contrasts: pd.DataFrame, runs: pd.DataFrame) -> Sheet:
@@ -62,22 +65,18 @@ def _difference_panel(
         if (treatment, baseline) not in table.index:
             continue
         row: Any = table.loc[(treatment, baseline)]
-        colour = styles[treatment].colour
-        ax.barh(
-            y, 2 * row["margin"], left=-row["margin"], height=1.0, color="#efefef", zorder=0, gid="margin"
-        )
-        differences = _seed_pairs(runs, treatment, baseline, metric)
+        colour, percent = styles[treatment].colour, 100 / row["baseline_mean"]
+        margin = 100 * row["margin_relative"]
+        ax.barh(y, 2 * margin, left=-margin, height=1.0, color="#efefef", zorder=0, gid="margin")
+        differences = [percent * d for d in _seed_pairs(runs, treatment, baseline, metric)]
         draw_seeds(ax, differences, y, colour, "o")
-        bounds = [float(v) for v in row[["ci_low", "difference", "ci_high"]]]
-        draw_interval(ax, bounds, y - 0.1, colour, "D")
-        values += [
-            *differences,
-            row["difference"],
-            row["ci_low"],
-            row["ci_high"],
-            -row["margin"],
-            row["margin"],
-        ]
+        bounds = [percent * float(v) for v in row[["ci_low", "difference", "ci_high"]]]
+        wide = [percent * end for end in adjusted_interval(row)]
+        ax.plot(
+            wide, [y - 0.1] * 2, color=ink(colour), lw=0.7, zorder=2.5, gid="adjusted", solid_capstyle="butt"
+        )
+        draw_interval(ax, bounds, y - 0.1, colour, styles[treatment].marker)
+        values += [*differences, *bounds, *wide, -margin, margin]
         ax.annotate(
             _verdict(row),
             (1, y),
@@ -95,16 +94,26 @@ def _difference_panel(
     ax.axvline(0, color=INK, lw=0.8, zorder=0.5, gid="reference:none")
     bases = {b for _, b in pairs}
     against = f" to {styles[pairs[0][1]].line}" if len(bases) == 1 else ""
-    plain_axis(ax, "x", f"difference{against} in test MSE (left is better)")
-    margin = float(
-        table["margin"].median()
-    )  # pairs dropped from one contrast shift its baseline mean a little
-    percent = f"{100 * float(table['margin_relative'].median()):.3g} %"
+    plain_axis(ax, "x", f"difference{against} in test MSE (%; left is better)")
     marks = [Mark("no difference", 0.0)]
-    if np.isfinite(margin) and table["margin_relative"].round(6).nunique() == 1:
-        marks = [Mark(f"\u2212{percent}", -margin, QUIET), *marks, Mark(f"+{percent}", margin, QUIET)]
+    margins = 100 * table["margin_relative"].round(6).unique()
+    if len(margins) == 1 and np.isfinite(margins[0]):
+        share = f"{margins[0]:.3g} %"
+        marks = [Mark(f"\u2212{share}", -margins[0], QUIET), *marks, Mark(f"+{share}", margins[0], QUIET)]
     edge_labels(ax, marks, side="top")
     ax.set_title(SPLITS[TEST_METRICS[metric]], pad=20)
+
+
+def adjusted_interval(row: Mapping[str, Any]) -> tuple[float, float]:
+    """The table's t-interval at the level that Holm's procedure gives this contrast, ALPHA p / p_holm: it misses zero
+    where, and only where, the adjusted p-value is below ALPHA. NaN where there is no interval."""
+    level = ALPHA * row["p_paired"] / row["p_holm"] if row["p_holm"] > 0 else ALPHA
+    if not (np.isfinite(row["ci_low"]) and np.isfinite(level)):
+        return math.nan, math.nan
+    degrees = row["n_pairs"] - 1
+    wider = stdtrit(degrees, 1 - level / 2) / stdtrit(degrees, 1 - ALPHA / 2)
+    half = wider * (row["ci_high"] - row["ci_low"]) / 2
+    return row["difference"] - half, row["difference"] + half
 
 
 def _seed_pairs(runs: pd.DataFrame, treatment: str, baseline: str, metric: str) -> list[float]:
@@ -145,16 +154,17 @@ FIGURE = Figure(
     tables=("contrasts", "runs"),
     caption="""Difference in test error between runs with the same seed, hence the same data and noise; n
         = {pairs} pairs per contrast.{diverged} Small marks: pairs. Large marks with bars: mean with its
-        paired 95 % t-interval. Grey: the margin of practical equivalence, {margin} of the baseline's
-        mean. Words: the verdict of the paired t-test, Holm-adjusted over {contrasts} contrasts per test
+        paired 95 % t-interval; thin: the same at the level of its step in Holm's procedure, on which the
+        verdict rests. In per cent of the baseline's mean. Grey: the margin of practical equivalence, {margin}
+        of it. Words: the verdict of the paired t-test, Holm-adjusted over {contrasts} contrasts per test
         set, and of two one-sided tests (TOST) at the margin, adjusted likewise; “equivalent” is said by
         the latter alone.""",
     reading="""Runs with the same seed saw the same matrices and the same noise, so their difference is
         far less noisy than either. Each row is one contrast; left of the solid line the treatment is
-        better. The grey area is the margin within which a difference would not matter in practice. A bar
+        better. The grey area is the margin within which a difference would not matter in practice. A thin bar
         that misses zero speaks for a difference, a bar inside the grey area for one too small to matter,
-        and both can be true at once ("worse, within margin"). A bar that holds zero and leaves the grey
-        area decides nothing. The words give the verdict and the p-value it rests on, adjusted for the
-        number of contrasts.""",
+        and both can be true at once ("worse, within margin"). A thin bar that holds
+        zero beside a thick one that leaves the grey area decides nothing. The words give the verdict and the
+        p-value it rests on, adjusted for the number of contrasts.""",
     draw=draw,
 )

@@ -37,6 +37,7 @@ from ired.figures.toolkit.style import (
     note,
     sheet,
     strategy_colour,
+    strategy_marker,
     variant_styles,
 )
 from ired.record.metrics import SPLITS, TEST_METRICS
@@ -85,7 +86,8 @@ def _sweep_panel(ax: Axes, runs: pd.DataFrame, rows: pd.DataFrame, metric: str) 
     beside = offset_copy(
         ax.transData, cast(Sheet, ax.figure), x=5, units="points"
     )  # the interval would cover them
-    for k, (base, strategy) in enumerate(bases.items()):
+    for base, strategy in bases.items():
+        k = [name for name in bases if bases[name] == strategy].index(base)
         colour = strategy_colour(strategy)
         mine = (
             rows[rows["base"] == base].assign(x=lambda r: r["level"].astype(str).map(where)).sort_values("x")
@@ -96,8 +98,8 @@ def _sweep_panel(ax: Axes, runs: pd.DataFrame, rows: pd.DataFrame, metric: str) 
             mine["mean"],
             color=colour,
             lw=1.1,
-            ls=DASHES[[b for b in bases if bases[b] == strategy].index(base) % len(DASHES)],
-            marker="os^Dv"[k % 5],
+            ls=DASHES[k % len(DASHES)],
+            marker=strategy_marker(strategy, k),
             mec=ink(colour),
             gid="curve",
             label=label,

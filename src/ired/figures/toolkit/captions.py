@@ -15,8 +15,8 @@ MEANS = """Small marks: seeds. Large marks with bars: mean with its 95 % t-inter
 LINES = (
     "Dashed and dotted lines: closed-form predictors fitted by least squares; an arrow names one off scale."
 )
-BANDS = """Lines: mean over seeds; bands: the full range of the seeds, not an interval; {seeds}.{diverged}
-No test is made."""
+BANDS = """Lines: mean over seeds; bands: the full range of the seeds, not an interval (of three seeds or fewer thin
+lines: the seeds); {seeds}.{diverged} No test is made."""
 
 
 def facts(tables: Mapping[str, pd.DataFrame], own: tuple[str, ...]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def by_split(table: pd.DataFrame, x: str, top: str, bottom: str, line: str) -> t
             if f"affine_{quantity}" in rows:
                 affine = over_seeds(rows, x, f"affine_{quantity}")["mean"]
                 ax.plot(affine.index, affine, zorder=5, **LINE)
-    handles = [_handle(style) for style in styles.values()]
+    handles = [legend_handle(style) for style in styles.values()]
     handles.append(
         Line2D([], [], color=LINE["color"], ls=LINE["ls"], lw=LINE["lw"], label=f"{line} predictor")
     )
@@ -49,7 +49,7 @@ def by_split(table: pd.DataFrame, x: str, top: str, bottom: str, line: str) -> t
     return figure, axes
 
 
-def _handle(style: VariantStyle) -> Line2D:
+def legend_handle(style: VariantStyle) -> Line2D:
     return Line2D(
         [], [], color=style.colour, marker=style.marker, ls=style.dash, ms=MARKER_SIZE, label=style.line
     )
