@@ -41,10 +41,11 @@ def draw(error_sizes: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sh
         else:
             plain_axis(ax, "y", label)
         worst = rows.loc[rows["squared_error"].idxmax()]
+        style = styles[str(worst["variant"])]
+        whose = style.line if len(style.line) < 24 else f"\n{style.label}"
         ax.set_xlim(0, 1)
         ax.set_xlabel(
-            f"matrices, least wrong first\n(largest error: {number(worst['squared_error'])}, "
-            f"{styles[str(worst['variant'])].line})"
+            f"matrices, least wrong first\n(largest error: {number(worst['squared_error'])}, {whose})"
         )
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         ax.xaxis.set_major_locator(MultipleLocator(0.25))

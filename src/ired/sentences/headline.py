@@ -132,7 +132,7 @@ def headline(
         ]
     row = primary.iloc[0]
     return [
-        plain_answer(row, budget, runs),
+        plain_answer(row.to_dict(), budget, runs),
         _answer(row, contrasts[contrasts["metric"] == metric], summary[summary["metric"] == metric]),
         line_sentence(summary, reference, against_line)[:-1] + _next_rung(summary, reference, metric) + ".",
         compute_sentence(budget, row["treatment"], row["baseline"]),

@@ -33,7 +33,7 @@ def band(ax: Axes, curve: pd.DataFrame, style: VariantStyle, **line: Any) -> Non
     """A mean curve, and the range of its seeds or a thin line for each of a few."""
     if curve.empty:
         return
-    seeds = [column for column in curve if column.startswith("seed ")]
+    seeds = [column for column in map(str, curve) if column.startswith("seed ")]
     for column in seeds:
         own = curve[column].dropna()
         ax.plot(own.index, own, color=style.colour, lw=0.6, alpha=0.6, gid="seed")
