@@ -40,7 +40,7 @@ def draw(error_sizes: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sh
             log_axis(ax, "y", f"{label} (log)")
         else:
             plain_axis(ax, "y", label)
-        worst = rows.loc[rows["squared_error"].idxmax()]
+        worst = rows.sort_values("squared_error").iloc[-1]
         style = styles[str(worst["variant"])]
         whose = style.line if len(style.line) < 24 else f"\n{style.label}"
         ax.set_xlim(0, 1)

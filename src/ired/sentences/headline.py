@@ -39,7 +39,7 @@ ORDER_WORDS = {
 PLAIN_ORDER = {LOWER: "ahead", HIGHER: "behind", OVERLAP: "not told apart", NO_INTERVALS: "not comparable"}
 
 
-def plain_answer(row: Mapping[str, Any], budget: pd.DataFrame, runs: pd.DataFrame) -> str:
+def plain_answer(row: Mapping[str, Any] | pd.Series, budget: pd.DataFrame, runs: pd.DataFrame) -> str:
     """The verdict of one contrast and the reading at equal compute, without a number.
 
     `row`: of contrasts.csv. `runs` says whether both variants were trained for equally many steps.
@@ -132,7 +132,7 @@ def headline(
         ]
     row = primary.iloc[0]
     return [
-        plain_answer(row.to_dict(), budget, runs),
+        plain_answer(row, budget, runs),
         _answer(row, contrasts[contrasts["metric"] == metric], summary[summary["metric"] == metric]),
         line_sentence(summary, reference, against_line)[:-1] + _next_rung(summary, reference, metric) + ".",
         compute_sentence(budget, row["treatment"], row["baseline"]),
