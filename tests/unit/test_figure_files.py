@@ -61,7 +61,7 @@ def test_draw_figures_reads_what_the_pipeline_wrote(tmp_path: Path, study: Table
         tmp_path / "figures",
         tmp_path / "published" / "published_results.csv",
     )
-    assert len(written) == 4 and all(path.stat().st_size > 1000 for path in written)
+    assert len(written) == 6 and all(path.stat().st_size > 1000 for path in written)
 
 
 @pytest.mark.parametrize(
