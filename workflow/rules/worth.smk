@@ -77,7 +77,7 @@ def worth_figures(where, kind="png"):
 rule draw_worth:
     """The figures of what negatives are worth, from its tables. Computes nothing, needs no torch."""
     input:
-        tables=[f"results/{{where}}/tables/worth/{name}.csv" for name in [*WORTH, "reference"]],
+        tables=[f"results/{{where}}/tables/worth/{name}.csv" for name in [*WORTH, "reference"] if name != "equal_rates"],
     output:
         pdf=worth_figures("{where}", "pdf"),
         svg=worth_figures("{where}", "svg"),

@@ -179,7 +179,9 @@ def show_worth(tables: Path) -> None:
         table.add_row(str(arm), worth(shared), worth(largest), str(shared["verdict"]))
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
-    equal_rates = WORTH["equal_rates"].read(tables / "equal_rates.csv")
-    for sentence in [*worth_headline(multipliers), equal_rates_sentence(equal_rates)]:
+    sentences = worth_headline(multipliers)
+    if (tables / "equal_rates.csv").exists():  # a study may be older than this table
+        sentences.append(equal_rates_sentence(WORTH["equal_rates"].read(tables / "equal_rates.csv")))
+    for sentence in sentences:
         console.print(f"  {sentence}")
     console.print(f"\n  tables   {tables}/")
