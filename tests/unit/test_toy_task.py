@@ -64,7 +64,7 @@ def engine(negatives: dict[str, Any], contrast: Contrast | None, steps: int) -> 
     return Engine(parts, optimiser, Training(steps=steps, batch_size=32), (0, 1))
 
 
-@pytest.mark.parametrize("name", sorted(set(EVERY) - {"conditioning_aware"}))
+@pytest.mark.parametrize("name", sorted(set(EVERY) - {"conditioning_aware", "symmetric"}))
 def test_every_strategy_takes_a_solution_of_another_shape(name: str) -> None:
     trained = engine(EVERY[name], Contrast(filter=NegativeFilter(by="residual", quantile=0.2)), 3)
     for _ in range(3):

@@ -35,7 +35,9 @@ def tables_at_hand():
 def worth_at_hand():
     """Where this checkout has the tables of a study of worth."""
     places = [f"results/{SCALE}", *sorted(glob.glob("results/shipped/*"))]
-    whole = [where for where in places if all(os.path.exists(f"{where}/tables/worth/{name}.csv") for name in WORTH)]
+    whole = [
+        where for where in places if all(os.path.exists(f"{where}/tables/worth/{name}.csv") for name in WORTH_DRAWN)
+    ]
     return [where.removeprefix("results/") for where in whole]
 
 
