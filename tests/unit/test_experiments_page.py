@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from scipy.stats import spearmanr
+from torch.utils.flop_counter import FlopCounterMode
 
 from ired.base.format_numbers import percent, with_interval
+from ired.job.build import build_engine
 from ired.record.schema import TABLES
+from ired.study.resolve import ResolvedStudy
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +103,24 @@ def test_what_separates_the_settings_that_help_is_as_the_page_says(repository: P
         "-0.56, -0.35 and -0.68",
     ):
         assert quoted in page
+
+
+def test_the_products_that_a_step_executes_are_as_the_page_says(repository: Path) -> None:
+    """Against the library's own counter on the real step, its way back included."""
+    study = ResolvedStudy(yaml.safe_load((repository / "config.yaml").read_text()))
+
+    def ratios(scale: str, variant: str) -> tuple[float, float]:
+        executed, counted = [], []
+        for name in (variant, "none"):
+            engine = build_engine(study.run_config(scale, name, 0), (0,))
+            with FlopCounterMode(display=False) as counter:
+                engine.advance()
+            executed.append(counter.get_total_flops())
+            counted.append(engine.multiply_adds_per_step())
+        return executed[0] / executed[1], counted[0] / counted[1]
+
+    page = " ".join((repository / "docs/experiments.md").read_text().split())
+    mined, random = ratios("laptop_mlp", "adversarial"), ratios("laptop_mlp", "random")
+    assert f"are {mined[0]:.2f} to 1 for `adversarial` and {random[0]:.2f} to 1 for `random`" in page
+    assert f"where the count says {mined[1]:.2f} and {random[1]:.2f}" in page
+    assert "{:.2f} to 1 and {:.2f} to 1.)".format(*ratios("laptop", "adversarial")) in page
