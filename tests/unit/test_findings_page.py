@@ -231,3 +231,72 @@ def test_errors_and_lost_runs_at_n_20(at_20: str, larger: dict) -> None:
     finished = runs[(runs["steps"] >= 150) & (runs["status"] == "finished")]
     assert (finished["mse_id"] < 1e-3).all()
     assert not set(runs["seed"]) & set(range(10)), "seeds that no study had used"
+
+
+@pytest.fixture(scope="module")
+def causes(repository: Path) -> dict[str, pd.DataFrame]:
+    folder = repository / "results/shipped/small/causes"
+    names = ("runs", "effects", "contrasts", "energy_profile")
+    return {name: TABLES[name].read(folder / f"{name}.csv") for name in names}
+
+
+def test_what_of_a_negative_matters(page: str, causes: dict) -> None:
+    section = page.split("## What of a negative matters")[1].split("## What was found at n = 8")[0]
+    contrasts = causes["contrasts"].query("metric == 'mse_id'").set_index(["treatment", "baseline"])
+
+    def change(treatment: str, baseline: str) -> list[str]:
+        row = contrasts.loc[(treatment, baseline)]
+        ends = (row["relative_difference"], *(row[c] / row["baseline_mean"] for c in ("ci_low", "ci_high")))
+        return [percent(end, signed=True) for end in ends]
+
+    turned, aware = (
+        [text.removeprefix("+").removesuffix(" %") for text in change(*pair)]
+        for pair in (("turned", "mined_at_rate"), ("aware", "symmetric"))
+    )
+    assert "ends {} % above the mined one ({} to {} %)".format(*turned) in section
+    assert "{} % above an isotropic symmetric displacement ({} to {} %)".format(*aware) in section
+    assert "{} ({} to {})".format(*change("mined_at_rate", "none_at_rate")) in section
+    assert f"{change('turned', 'none_at_rate')[0].removeprefix('+')} above no negatives" in section
+    verdicts = contrasts["verdict"].droplevel(1).to_dict()
+    assert verdicts == {
+        "turned": "worse", "mined_at_rate": "undecided", "aware": "worse", "symmetric": "undecided"
+    }  # fmt: skip
+    effects = causes["effects"].query("metric == 'mse_id'").set_index(["treatment", "kind"])
+    said = {}
+    for key, verdict in (
+        (("directed_sigma", "pair"), None), (("directed", "pair"), "undecided"),
+        (("displaced_sigma", "trend"), "lower"), (("displaced", "trend"), "undecided"),
+        (("displaced_sigma", "pair"), "higher"),
+        (("directed", "trend"), "undecided"), (("directed_sigma", "trend"), "undecided"),
+    ):  # fmt: skip
+        for row in effects.loc[[key]].to_dict("records"):
+            said[*key, row["baseline"]] = f"{row['ratio']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+            assert verdict is None or row["verdict"] == verdict, key
+    for key in (
+        ("directed_sigma", "pair", "displaced_sigma"), ("directed", "pair", "displaced"),
+        ("displaced_sigma", "pair", "displaced"),
+    ):  # fmt: skip
+        assert said[key] in section, key
+    trends = {base: text for (base, kind, _), text in said.items() if kind == "trend"}
+    assert all(trends[base] in section for base in ("displaced", "displaced_sigma"))
+    by = effects.reset_index().set_index(["treatment", "baseline"])["verdict"]
+    assert (
+        by["directed_sigma", "displaced_sigma"] == "lower" and by["directed_sigma", "directed"] == "undecided"
+    )
+    runs = causes["runs"]
+    assert (runs["status"] == "finished").all() and set(runs["seed"]) == set(range(30, 40))
+    means = np.exp(np.log(runs.set_index("variant")["mse_id"]).groupby("variant").mean())
+    ratio = means / means["none_at_rate"]
+    assert len(ratio) == 21 and ratio.drop("none_at_rate").min() > 1
+    far = ratio[[name for name in ratio.index if name.endswith("hardness=32.0")]]
+    assert f"all four end {far.min():.2f} to {far.max():.2f} times as high" in section
+    assert f"{ratio['aware']:.2f} times as high as no negatives" in section
+    half = causes["energy_profile"].query("phase == 0.5")
+    live = 1 - half.groupby("variant")["saturation_share"].mean()
+    kinds = ratio.index.drop("none_at_rate")
+    assert f"Spearman {stats.spearmanr(live[kinds], ratio[kinds]).statistic:.2f} over the twenty" in section
+    assert round(100 * live[far.index].max()) == 6 and "at most 6 % of the negatives are live" in section
+    assert (
+        f"{live['directed']:.0%} of them are live, of random ones {live['displaced']:.0%}.".replace("%", " %")
+        in section
+    )
