@@ -175,7 +175,7 @@ def test_the_one_line_answer_is_what_the_tables_say() -> None:
         .set_index("arm")
     )
     assert (
-        "no; as published, mining is worth nothing either way, at equal learning rates no negative lowers"
+        "no; as published, mining is worth nothing either way, at equal learning rates no negative is shown to lower"
         in page
     )
     assert shared.loc["adversarial", "verdict"] == "undecided"
