@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import gmean, spearmanr
 
 from ired.base.format_numbers import number, percent, with_interval
 from ired.record.metrics import metric_name
@@ -227,6 +228,22 @@ def test_what_a_negative_is_worth(sections: dict[str, str]) -> None:
     assert "at two noise levels has m = {:.2f} ({:.2f} to {:.2f})".format(*said["none_2_draws"]) in text
     verdicts = shared.loc[["adversarial", "deep", "none_2_draws"], "verdict"].tolist()
     assert verdicts == ["undecided", "wastes", "saves"]
+
+
+def test_what_of_a_mined_negative_matters(sections: dict[str, str]) -> None:
+    text = " ".join(sections["What a negative is worth"].split())
+    folder = Path(__file__).parents[2] / "results/shipped/small/causes"
+    contrasts = TABLES["contrasts"].read(folder / "contrasts.csv").query("metric == 'mse_id'")
+    rows = contrasts.set_index(["treatment", "baseline"])
+    turned, mined = rows.loc[("turned", "mined_at_rate")], rows.loc[("mined_at_rate", "none_at_rate")]
+    assert f"a random direction ends {percent(turned['relative_difference'])} higher" in text
+    assert (turned["verdict"], mined["verdict"]) == ("worse", "undecided")
+    errors = TABLES["runs"].read(folder / "runs.csv").groupby("variant")["mse_id"].apply(gmean)
+    kinds = errors.index.drop("none_at_rate")
+    assert len(kinds) == 20 and (errors[kinds] > errors["none_at_rate"]).all()
+    half = TABLES["energy_profile"].read(folder / "energy_profile.csv").query("phase == 0.5")
+    live = 1 - half.groupby("variant")["saturation_share"].mean()
+    assert f"Spearman {spearmanr(live[kinds], errors[kinds]).statistic:.2f};" in text
 
 
 def test_why_a_negative_is_worth_nothing(sections: dict[str, str]) -> None:

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from ired.sentences.worth import consequence, equal_rates_sentence, worth_headline
-from ired.tables.worth import curves_table, equal_rates_table, multipliers_table
+from ired.tables.equal_rates import equal_rates_table
+from ired.tables.worth import curves_table, multipliers_table
 from synthetic_worth import ARMS, ZERO, trial_cells, worth_runs, worth_spec
 
 SHARED = "compute == 'madds' and metric == 'mse_id' and reading == 'all'"

@@ -10,11 +10,11 @@ from ired.base.format_numbers import count, p_value
 from ired.record.metrics import ALPHA, LEVEL, metric_name
 
 
-def effect_verdict(row: Mapping[str, Any]) -> str:
-    """lower, higher or undecided. A p-value that is NaN decides nothing."""
-    if not row["p_holm"] < ALPHA:
+def effect_verdict(ratio: float, p_holm: float) -> str:
+    """What a ratio of errors and its adjusted p say: lower, higher or undecided. A p that is NaN decides nothing."""
+    if not p_holm < ALPHA:
         return "undecided"
-    return "lower" if row["ratio"] < 1 else "higher"
+    return "lower" if ratio < 1 else "higher"
 
 
 def effect_sentence(row: Mapping[str, Any]) -> str:

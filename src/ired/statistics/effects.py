@@ -9,7 +9,6 @@ differ by a factor count alike.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,8 +19,8 @@ from scipy import stats
 
 from ired.record import schema
 from ired.sentences import effect_sentence, effect_verdict
-from ired.statistics.pairs import holm
-from ired.statistics.samples import is_constant, mean, t_interval
+from ired.statistics.pairs import holm, paired_test
+from ired.statistics.samples import mean
 from ired.statistics.summary import by_variant, measured_metrics
 
 Matrix = NDArray[np.float64]
@@ -55,7 +54,7 @@ def effects(
         for row, p_holm in zip(family, adjusted, strict=True):
             row |= {"experiment": runs["experiment"].iloc[0], "metric": metric, "p_holm": p_holm}
             row["factor"] = swept.loc[swept["base"] == row["treatment"], "factor"].iloc[0]
-            row["verdict"] = effect_verdict(row)
+            row["verdict"] = effect_verdict(row["ratio"], p_holm)
             row["sentence"] = effect_sentence(row)
         rows += family
     return schema.EFFECTS.frame(rows)
@@ -115,12 +114,7 @@ def _effect(
     kind: str, treatment: str, baseline: str | None, seeds: int, logs: NDArray[np.float64]
 ) -> dict[str, Any]:
     """What one log ratio a seed, (S,), says."""
-    interval = t_interval(logs)
-    p = math.nan
-    if logs.size > 1 and not is_constant(logs, float(np.abs(logs).max())):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            p = float(stats.ttest_1samp(logs, 0.0).pvalue)
+    test = paired_test(logs, np.zeros_like(logs))
     return {
         "kind": kind,
         "treatment": treatment,
@@ -128,7 +122,7 @@ def _effect(
         "n": logs.size,
         "n_dropped": seeds - logs.size,
         "ratio": math.exp(mean(logs)) if logs.size else math.nan,
-        "ci_low": math.exp(interval.low),
-        "ci_high": math.exp(interval.high),
-        "p": p,
+        "ci_low": math.exp(test.interval.low),
+        "ci_high": math.exp(test.interval.high),
+        "p": test.p,
     }

@@ -17,7 +17,7 @@ from ired.base.settings import parsed
 from ired.record import schema
 from ired.record.metrics import ALPHA
 from ired.record.run_folder import Fingerprint, Run
-from ired.statistics import holm, paired_test, t_interval
+from ired.statistics import holm, t_interval
 from ired.statistics.worth import (
     Curve,
     Estimate,
@@ -30,6 +30,7 @@ from ired.statistics.worth import (
     steady_errors,
 )
 from ired.tables.aggregate import provenance, read_runs
+from ired.tables.equal_rates import equal_rates_table, log_validation
 from ired.tables.specification import ExperimentSpec, VariantSpec
 
 COMPUTE = ("madds", "seconds")
@@ -104,7 +105,7 @@ def tuning_table(cells: Cells) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for arm, steps in dict.fromkeys((cell.arm, cell.steps) for cell, _ in cells):
         group = [(cell, runs) for cell, runs in cells if (cell.arm, cell.steps) == (arm, steps)]
-        errors = np.array([_validation(runs) for _, runs in group])
+        errors = np.array([float(np.exp(log_validation(runs).mean())) for _, runs in group])
         rates = np.array([cell.learning_rate for cell, _ in group])
         steady = np.full(len(group), np.nan)
         for weight in {cell.weight for cell, _ in group}:
@@ -138,60 +139,6 @@ def tuning_table(cells: Cells) -> pd.DataFrame:
                 }
             )
     return schema.TUNING.frame(rows)
-
-
-def _validation(runs: Sequence[Run]) -> float:
-    return float(np.exp(_log_validation(runs).mean()))
-
-
-def equal_rates_table(cells: Cells, baseline: str) -> pd.DataFrame:
-    """equal_rates.csv: every arm against the baseline at the rates that both tried and finished at."""
-    logs = {(c.arm, c.steps, c.weight, c.learning_rate): _log_validation(runs) for c, runs in cells}
-    costs = {cell.arm: runs[0].metrics.madds_per_step for cell, runs in cells}
-    strategies = {cell.arm: runs[0].metrics.strategy for cell, runs in cells}
-    rows: list[dict[str, Any]] = []
-    for steps in dict.fromkeys(cell.steps for cell, _ in cells):
-        family: list[dict[str, Any]] = []
-        for arm, weight in dict.fromkeys((c.arm, c.weight) for c, _ in cells if c.steps == steps):
-            shared = [
-                rate
-                for rate in dict.fromkeys(c.learning_rate for c, _ in cells)
-                if np.isfinite(logs.get((arm, steps, weight, rate), np.nan)).all()
-                and np.isfinite(logs.get((baseline, steps, None, rate), np.nan)).all()
-            ]
-            if arm == baseline or not shared:
-                continue
-            pairs = [logs[arm, steps, weight, rate] - logs[baseline, steps, None, rate] for rate in shared]
-            ratio = np.mean(pairs, axis=0)
-            interval, test = t_interval(ratio), paired_test(ratio, np.zeros_like(ratio))
-            family.append(
-                {
-                    "arm": arm,
-                    "strategy": strategies[arm],
-                    "steps": steps,
-                    "weight": weight,
-                    "rates": len(shared),
-                    "lowest_rate": min(shared),
-                    "highest_rate": max(shared),
-                    "n": ratio.size,
-                    "madds_ratio": costs[arm] / costs[baseline],
-                    "error_ratio": float(np.exp(ratio.mean())),
-                    "ci_low": math.exp(interval.low),
-                    "ci_high": math.exp(interval.high),
-                    "p": test.p,
-                }
-            )
-        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
-            sure = "lower" if row["error_ratio"] < 1 else "higher"
-            row |= {"p_holm": p, "verdict": sure if p < ALPHA else "undecided"}
-        rows += family
-    return schema.EQUAL_RATES.frame(rows)
-
-
-def _log_validation(runs: Sequence[Run]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The seeds' log validation errors; NaN for one that diverged."""
-    values = [run.metrics.mse_validation for run in runs]
-    return np.log(np.array([math.nan if value is None else value for value in values], dtype=np.float64))
 
 
 def write_worth(
