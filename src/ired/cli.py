@@ -231,7 +231,7 @@ def figure(
     names: Annotated[list[str], typer.Argument(help="Figures to draw; docs/figures.md lists them.")],
     tables: Annotated[Path, typer.Option(help="An experiment's folder of tables.")],
     published: Annotated[Path, typer.Option(help="The published figures.")],
-    out: Annotated[Path, typer.Option(help="Folder for the PDF and PNG files.")],
+    out: Annotated[Path, typer.Option(help="Folder for the PDF, PNG and SVG files.")],
     processes: Annotated[int, typer.Option(min=1, help="How many figures are drawn at a time.")] = 1,
     expected: Annotated[
         str | None, typer.Option(help="Variant -> mark of the runs that the tables must be of, as JSON.")
