@@ -158,7 +158,9 @@ def show(results: Path, experiment: str) -> None:
     if report.exists():
         console.print(f"  report   {report}")
     if figures.exists():
-        console.print(f"  figures  {figures}/  ({len(list(figures.glob('*.pdf')))} of them, PDF, PNG and SVG)")
+        console.print(
+            f"  figures  {figures}/  ({len(list(figures.glob('*.pdf')))} of them, PDF, PNG and SVG)"
+        )
     console.print(f"  tables   {tables / experiment}/")
 
 
