@@ -14,9 +14,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+def torch_as_it_starts() -> None:
+    """One thread, and numbers below 1e-38 kept: a command that trained in this process has set both, and
+    Hypothesis refuses to draw floats where such numbers are taken as zero."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")
