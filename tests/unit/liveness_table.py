@@ -166,6 +166,9 @@ CONTRAST: dict[str, Change] = {
     "contrast.weight.max_weight": change(
         0.2, "weights", contrast={"weight": {"warmup_steps": 2, "max_weight": 0.5}}
     ),
+    "contrast.weight.trend": change(
+        "falling", "weights", contrast={"weight": {"trend": "rising", "max_weight": 0.5}}
+    ),
     "contrast.logits": change("energy_over_sigma", "contrast", "weights"),
     "contrast.regulariser": change({"of": "energy", "weight": 0.1}, "contrast", "weights"),
     "contrast.regulariser.of": change(

@@ -76,8 +76,20 @@ def test_nce_and_cd_by_numpy() -> None:
 
 def test_the_weight_warms_up_linearly() -> None:
     contrast = Contrast.model_validate({"weight": {"warmup_steps": 100, "max_weight": 0.4}})
-    assert [contrast.weight_at(step) for step in (0, 50, 100, 5000)] == pytest.approx([0, 0.2, 0.4, 0.4])
-    assert Contrast(weight=0.3).weight_at(7) == 0.3
+    assert [contrast.weight_at(step, 9000) for step in (0, 50, 100, 5000)] == pytest.approx(
+        [0, 0.2, 0.4, 0.4]
+    )
+    assert Contrast(weight=0.3).weight_at(7, 10) == 0.3
+
+
+@pytest.mark.parametrize(("trend", "expected"), [("rising", [0, 0.1, 0.4]), ("falling", [0.4, 0.3, 0])])
+def test_the_weight_follows_its_trend_over_the_whole_training(trend: str, expected: list[float]) -> None:
+    contrast = Contrast.model_validate({"weight": {"trend": trend, "max_weight": 0.4}})
+    assert contrast.max_weight == 0.4
+    for steps in (80, 8000):
+        assert [contrast.weight_at(int(share * steps), steps) for share in (0, 0.25, 1)] == pytest.approx(
+            expected
+        )
 
 
 def test_the_level_range_keeps_the_middle() -> None:

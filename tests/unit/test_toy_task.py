@@ -59,7 +59,7 @@ def engine(negatives: dict[str, Any], contrast: Contrast | None, steps: int) -> 
     descender = Descender(schedule, 2.0, ReleaseCompat())
     network = build_network(MlpNetwork(hidden=32, time_features=8), task, schedule.levels)
     strategy = build_strategy(parse_settings(negatives), descender)
-    parts = Parts(task, network, descender, strategy, contrast, Inference())
+    parts = Parts(task, network, descender, strategy, contrast, Inference(), steps)
     optimiser = Optimiser(learning_rate=3e-3, decay="cosine")
     return Engine(parts, optimiser, Training(steps=steps, batch_size=32), (0, 1))
 

@@ -69,7 +69,7 @@ def test_choices_lie_on_a_line_of_logarithms_and_end_at_the_tuned_budgets() -> N
         ({"steps": [480, 240, 960]}, "steps must ascend"),
         ({"arms": ["random", "adversarial"]}, "the baseline 'none' is not among its arms"),
         ({"arms": ["none", "advers"]}, "unknown variant 'advers'"),
-        ({"tuning": {"seeds": [10, 100]}}, "seeds [10] tune and are judged"),
+        ({"tuning": {"seeds": [50, 100]}}, "seeds [50] tune and are judged"),
         ({"tuning": {"weights": [0.1, 0.5, 1.0]}}, "same number of trials"),
         ({"run": {"optimiser": {"learning_rat": 1.0}}}, "learning_rat"),
     ],

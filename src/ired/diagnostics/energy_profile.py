@@ -127,7 +127,7 @@ def parameter_gradients(level: Level, energy: BoundEnergy, proposal: Proposal) -
     term = contrast_loss(
         parts.contrast, energy, level.batch, proposal, parts.schedule, parts.task.residual
     ).sum()
-    weighted = parts.contrast.weight_at(level.step) * term
+    weighted = parts.contrast_weight(level.step) * term
     first = torch.autograd.grad(denoise, level.flat, retain_graph=True)[0]
     second = torch.autograd.grad(weighted, level.flat, retain_graph=True, allow_unused=True)[0]
     return first[0], torch.zeros_like(first[0]) if second is None else second[0]

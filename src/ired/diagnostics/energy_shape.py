@@ -69,7 +69,7 @@ def shape(level: Level) -> dict[str, Any]:
     ):
         gap = log_density_gap(truth[0], level.batch.positive[0], level.proposal.negative[0], level.sigma)
         gaps = gap.tolist()
-    weight = contrast.weight_at(level.step) if contrast is not None and gaps else 0.0
+    weight = level.parts.contrast_weight(level.step) if gaps else 0.0
     predicted = predicted_scale(contrast, weight, gaps or [0.0], level.sigma)
     return {"scale": scale, "scale_predicted": predicted, "displacement": moved}
 

@@ -48,8 +48,7 @@ def half_gradients(
     flat = flat.detach()[None].requires_grad_()
     device = flat.device
     condition, solution = problems.condition[None].to(device), problems.solution[None].to(device)
-    assert parts.contrast is not None
-    weight, objective = parts.contrast.weight_at(step), parts.objective()
+    weight, objective = parts.contrast_weight(step), parts.objective()
     parts.strategy.load_state({})  # no snapshot keeps a replay buffer
     streams = Streams([seed], device, purpose="diagnosis/gradient_conflict/")
     total = torch.zeros(2, flat.shape[1], device=device, dtype=torch.float64)

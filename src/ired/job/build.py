@@ -25,7 +25,9 @@ def build_parts(config: RunConfig, device: torch.device | str = "cpu") -> Parts:
     )
     strategy = build_strategy(config.negatives, descender)
     turns = tuple(_at_size(config, n) for n in config.training.sizes or ())
-    return Parts(task, network, descender, strategy, config.contrast, config.inference, turns)
+    return Parts(
+        task, network, descender, strategy, config.contrast, config.inference, config.training.steps, turns
+    )
 
 
 def _at_size(config: RunConfig, n: int) -> tuple[Task, EnergyNetwork]:

@@ -152,7 +152,7 @@ class ResolvedStudy:
                     "arm": cell.arm,
                     "steps": cell.steps,
                     "learning_rate": config.optimiser.learning_rate,
-                    "weight": config.contrast.weight if config.contrast else None,
+                    "weight": config.contrast.max_weight if config.contrast else None,
                     "seeds": self.cell_seeds(scale, cell),
                     "fingerprint": config.fingerprint(),
                 }

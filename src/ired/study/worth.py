@@ -55,7 +55,10 @@ class Cell:
             "optimiser": {"learning_rate": choice.learning_rate},
         }
         settings = merged(arm, layer)
-        return settings if choice.weight is None else with_value(settings, "contrast.weight", choice.weight)
+        if choice.weight is None:
+            return settings
+        scheduled = isinstance(settings["contrast"].get("weight"), dict)
+        return with_value(settings, f"contrast.weight{'.max_weight' * scheduled}", choice.weight)
 
 
 def trials(worth: Worth, weighed: Mapping[str, bool], baseline: str) -> list[Cell]:

@@ -68,11 +68,9 @@ class Engine:
 
     def advance(self) -> None:
         """One training step: draw, differentiate, clip, update, average."""
-        contrast = self.parts.contrast
         self.streams.at(self.step)
         self.learning_rate.fill_(self._learning_rate_now())
-        if contrast is not None:
-            self.contrast_weight.fill_(contrast.weight_at(self.step))
+        self.contrast_weight.fill_(self.parts.contrast_weight(self.step))
         task, _ = self._turns[self.step % len(self._turns)]
         condition, solution = task.draw(self.problems.at(self.step), self.training.batch_size, "id")
         with products(self.training.precision):

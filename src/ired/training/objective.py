@@ -38,18 +38,36 @@ class Warmup(Strict):
     warmup_steps: Count
     max_weight: NonNegative
 
-    def at(self, step: int) -> float:
-        """The weight at a training step."""
+    def at(self, step: int, steps: int) -> float:
+        """The weight at a training step, whatever the number of `steps` that training takes."""
         return self.max_weight * min(1.0, step / self.warmup_steps)
 
 
+class Trend(Strict):
+    """A weight that changes linearly over the whole of training: from 0 to `max_weight`, or from it to 0, so that
+    the contrast teaches early and the denoising optimum is left alone at the end."""
+
+    trend: Literal["rising", "falling"]
+    max_weight: NonNegative
+
+    def at(self, step: int, steps: int) -> float:
+        """The weight at a training step, of so many."""
+        share = step / steps
+        return self.max_weight * (share if self.trend == "rising" else 1 - share)
+
+
 def _weight_kind(value: object) -> str:
-    """Tells the two forms of a weight apart, so that a mistake in one is not reported as one in the other."""
+    """Tells the forms of a weight apart, so that a mistake in one is not reported as one in another."""
+    if isinstance(value, Trend) or (isinstance(value, dict) and "trend" in value):
+        return "over_training"
     return "warmup" if isinstance(value, dict | Warmup) else "number"
 
 
 Weight = Annotated[
-    Annotated[NonNegative, Tag("number")] | Annotated[Warmup, Tag("warmup")], Discriminator(_weight_kind)
+    Annotated[NonNegative, Tag("number")]
+    | Annotated[Warmup, Tag("warmup")]
+    | Annotated[Trend, Tag("over_training")],
+    Discriminator(_weight_kind),
 ]
 
 
@@ -106,9 +124,14 @@ class Contrast(Strict):
         low, high = self.timestep_range or (0.0, 1.0)
         return [t for t in range(levels) if low <= t / (levels - 1) <= high]
 
-    def weight_at(self, step: int) -> float:
-        """The energy term's weight at a training step."""
-        return self.weight.at(step) if isinstance(self.weight, Warmup) else self.weight
+    def weight_at(self, step: int, steps: int) -> float:
+        """The energy term's weight at a training step, of so many."""
+        return self.weight if isinstance(self.weight, float) else self.weight.at(step, steps)
+
+    @property
+    def max_weight(self) -> float:
+        """The weight, or the largest that it takes."""
+        return self.weight if isinstance(self.weight, float) else self.weight.max_weight
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from ired.training.objective import Contrast, Objective
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts that training, diagnosis and inference share. `contrast`: None without an energy term. `turns`: what
-    training draws its batches from, one after the other, each with the network at its size; empty: from the task."""
+    """The parts that training, diagnosis and inference share. `contrast`: None without an energy term. `steps`: how
+    many training takes. `turns`: what it draws its batches from, one after the other, each with the network at its
+    size; empty: from the task."""
 
     task: Task
     network: EnergyNetwork
@@ -27,11 +28,16 @@ class Parts:
     strategy: Strategy
     contrast: Contrast | None
     inference: Inference
+    steps: int
     turns: tuple[tuple[Task, EnergyNetwork], ...] = ()
 
     @property
     def schedule(self) -> NoiseSchedule:
         return self.descender.schedule
+
+    def contrast_weight(self, step: int) -> float:
+        """The energy term's weight at a training step; 0 without one."""
+        return 0.0 if self.contrast is None else self.contrast.weight_at(step, self.steps)
 
     def objective(self, noise_draws: int = 1) -> Objective:
         """The loss of a step that denoises each problem at `noise_draws` noise levels."""
