@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 COOLING = 0.02  # the sampler's noise falls by so much a sweep until it is the model's
 BURN_IN = 20  # sweeps at the model's noise before the average begins
-SWEEPS = 60  # sweeps that are averaged
+SWEEPS = 30  # sweeps that are averaged
 CHUNK = 200  # problems at once: they fit into the processor's cache
 
 
