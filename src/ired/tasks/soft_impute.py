@@ -29,24 +29,36 @@ def shrink(matrix: Tensor, penalty: Tensor) -> Tensor:
 
 
 def soft_impute(
-    observed: Tensor, mask: Tensor, fraction: float, iterations: int = 500, tolerance: float = 3e-4
+    observed: Tensor, mask: Tensor, fraction: float, iterations: int = 500, tolerance: float = 1e-4
 ) -> Tensor:
     """Z for every matrix: (N, n, m) float64, zero where unknown -> (N, n, m).
 
     `fraction`: the penalty over each matrix's largest singular value, above which Z would be zero; relative, so
-    that what was fitted at one scale can be used at another. Ends when no step moves a matrix by more than
+    that what was fitted at one scale can be used at another. A matrix ends when a step moves it by no more than
     `tolerance` of its norm.
     """
-    size = torch.linalg.matrix_norm(observed)
+    result = torch.zeros_like(observed)
+    left = torch.arange(len(observed))  # the matrices that still move
+    known, unknown = observed, 1 - mask
+    enough = tolerance * torch.linalg.matrix_norm(observed)
     penalty = fraction * torch.linalg.matrix_norm(observed, 2)
     estimate = ahead = torch.zeros_like(observed)
-    for step in range(iterations):
-        previous, estimate = estimate, shrink(observed + (1 - mask) * ahead, penalty)
-        moved = torch.linalg.matrix_norm(estimate - previous)
-        if bool((moved <= tolerance * size).all()):
+    age = torch.zeros_like(penalty)  # steps since momentum began
+    for _ in range(iterations):
+        previous, estimate = estimate, shrink(known + unknown * ahead, penalty)
+        change = estimate - previous
+        moves = torch.linalg.matrix_norm(change) > enough
+        result[left[~moves]] = estimate[~moves]
+        parts = left, known, unknown, enough, penalty, estimate, ahead, age, change
+        left, known, unknown, enough, penalty, estimate, ahead, age, change = (x[moves] for x in parts)
+        if not len(left):
             break
-        ahead = estimate + step / (step + 3) * (estimate - previous)
-    return estimate
+        # Momentum that leads uphill begins anew (O'Donoghue and Candes 2015).
+        age = torch.where(((ahead - estimate) * change).sum((1, 2)) > 0, 0, age)
+        ahead = estimate + (age / (age + 3))[:, None, None] * change
+        age = age + 1
+    result[left] = estimate
+    return result
 
 
 def fit_fraction(observed: Tensor, mask: Tensor, solution: Tensor) -> float:
