@@ -300,3 +300,38 @@ def test_what_of_a_negative_matters(page: str, causes: dict) -> None:
         f"{live['directed']:.0%} of them are live, of random ones {live['displaced']:.0%}.".replace("%", " %")
         in section
     )
+
+
+def test_where_seeds_differ(repository: Path) -> None:
+    """Standard deviations, their intervals by the chi-square distribution, shares and F tests, from runs.csv."""
+    text = (repository / "docs/findings.md").read_text().split("## Where seeds differ")[1].split("\n## ")[0]
+    folder, words = repository / "results/shipped/small/variance", " ".join(text.split())
+    runs = TABLES["runs"].read(folder / "runs.csv")
+    errors = np.log(runs.pivot(index="seed", columns="variant", values="mse_id"))
+    variance, free = errors.var(ddof=1), len(errors) - 1
+    names = {"at_rate": "all three", "weights": "initial weights", "problems": "problems", "noise": "noise"}
+    for source, shown in names.items():
+        cells = [shown]
+        for arm in ("none", "mined"):
+            own = variance[f"{arm}_{source}"]
+            low, high = np.sqrt(own * free / stats.chi2.ppf([0.975, 0.025], free))
+            share = f"{100 * own / variance[f'{arm}_at_rate']:.0f} %" if source != "at_rate" else ""
+            cells += [f"{np.sqrt(own):.3f} [{low:.3f}, {high:.3f}]", share]
+        assert "| " + " | ".join(cells).replace("|  |", "| |").strip() in text.replace("|  |", "| |"), cells
+
+    def beyond(more: str, less: str) -> float:
+        return float(stats.f.sf(variance[more] / variance[less], free, free))
+
+    alone = [beyond("none_at_rate", f"none_{source}") for source in ("problems", "noise", "weights")]
+    assert "p = {:.3f}) and noise alone (p = {:.4f}) vary".format(*alone) in words
+    assert f"not shown (p = {alone[2]:.2f})" in words
+    two_sided = [2 * beyond(f"{arm}_problems", f"{arm}_noise") for arm in ("none", "mined")]
+    assert "not told apart (p = {:.2f} and {:.2f})".format(*two_sided) in words
+    between = [2 * min(beyond(f"mined_{s}", f"none_{s}"), beyond(f"none_{s}", f"mined_{s}")) for s in names]
+    assert f"(p from {min(between):.2f} to {max(between):.2f})" in words
+    assert 1.9 < np.sqrt(stats.f.ppf(0.975, free, free)) < 2.1  # a ratio of two
+    paired = [errors[f"none_{source}"].corr(errors[f"mined_{source}"]) for source in ("at_rate", "weights")]
+    assert "correlate by {:.2f}, and by {:.2f} where".format(*paired) in words
+    summary = TABLES["summary"].read(folder / "summary.csv").query("metric == 'mse_id'")
+    share = 100 * (summary["evaluation_variance"] / summary["sd"] ** 2).max()
+    assert f"at most {np.ceil(share):.0f} % of the variance" in words

@@ -293,3 +293,20 @@ def test_sizes_that_were_never_seen(sections: dict[str, str], repository: Path) 
     line = reference[reference["line"].astype(bool) & (reference["split"] == "id")]["mse"].iloc[0]
     times = [round(line / means[variant, "mse_id"]) for variant in ("none_at_10", "none_at_6_to_14")]
     assert "which are {} and {} times below the affine line".format(*times) in page
+
+
+def test_bf16_ends_at_the_same_error(sections: dict[str, str], repository: Path) -> None:
+    contrasts = TABLES["contrasts"].read(repository / "results/shipped/laptop_mlp/precision/contrasts.csv")
+    rows = contrasts.query("metric == 'mse_id'").set_index("treatment")
+    text = " ".join(sections["Speed"].split())
+    said = []
+    for name in ("none_bf16", "adversarial_bf16"):
+        row = rows.loc[name]
+        assert row["verdict"] == "equivalent" and row["n_pairs"] == 10
+        low, high = (row[end] / row["baseline_mean"] for end in ("ci_low", "ci_high"))
+        mean, low, high = (percent(value, signed=True) for value in (row["relative_difference"], low, high))
+        said.append(f"{mean} ({low} to {high})")
+    assert "{} without mining and {} with it".format(*said) in text
+    assert (
+        f"p of equivalence at most {rows['p_tost_holm'][['none_bf16', 'adversarial_bf16']].max():.5f}" in text
+    )
