@@ -101,14 +101,11 @@ class MlpEnergy:
 
     def multiply_adds(self) -> MultiplyAdds:
         """Matrix products of one sample: forward, and the closed-form gradient's way back (the same layers
-        transposed).
-
-        The matrix's share of the first layer is counted with the energy although a batch's evaluations share
-        it.
+        transposed). The matrix's share of the first layer is computed once for all of a batch's evaluations.
         """
         hidden, dimension = self.settings.hidden, self.solution_size
-        core = 2 * hidden * hidden + hidden * dimension
-        return MultiplyAdds(0, core + hidden * (self.condition_size + dimension), core + hidden * dimension)
+        layers = 2 * hidden * hidden + 2 * hidden * dimension
+        return MultiplyAdds(hidden * self.condition_size, layers, layers)
 
 
 @dataclass(frozen=True)
