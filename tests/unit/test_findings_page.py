@@ -335,3 +335,12 @@ def test_where_seeds_differ(repository: Path) -> None:
     summary = TABLES["summary"].read(folder / "summary.csv").query("metric == 'mse_id'")
     share = 100 * (summary["evaluation_variance"] / summary["sd"] ** 2).max()
     assert f"at most {np.ceil(share):.0f} % of the variance" in words
+    crossed = [
+        TABLES["contrasts"].read(repository / "results/shipped" / where / "contrasts.csv").iloc[0]
+        for where in ("small/variance", "laptop/tables/strategies")
+    ]
+    assert [row["treatment"] for row in crossed] == ["mined_at_rate", "adversarial"]
+    assert max(row["matrix_share"] for row in crossed) <= 0.003 and "at most 0.3 % of the squared" in words
+    for row in crossed:
+        widths = row["crossed_high"] - row["crossed_low"], row["ci_high"] - row["ci_low"]
+        assert widths[0] == pytest.approx(widths[1], rel=0.01)

@@ -146,6 +146,8 @@ CONTRASTS = Table(
             "probability_of_improvement: P[treatment seed < baseline seed]", "margin: absolute",
             "margin_relative", "p_tost", "p_tost_holm",
             "minimum_detectable_effect: 80 % power, two-sided at alpha, paired",
+            "crossed_low", f"crossed_high: {LEVEL} of the difference with seeds and test matrices both a sample",
+            "matrix_share: of that interval's squared standard error, what matrices have",
         ),
         *flags("primary: the experiment's first contrast"),
         *VERDICT,

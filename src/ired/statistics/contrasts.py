@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ import pandas as pd
 
 from ired import sentences
 from ired.record import schema
+from ired.record.metrics import TEST_METRICS
 from ired.statistics import pairs
+from ired.statistics.crossed import crossed
 from ired.statistics.samples import Values, mean
 from ired.statistics.summary import by_variant, finite, measured_metrics
 
@@ -64,12 +66,32 @@ def accompanying_numbers(paired: tuple[Values, Values], groups: tuple[Values, Va
     }
 
 
+Errors = Mapping[str, Mapping[str, pd.DataFrame]]  # variant -> test set -> (seeds, matrices)
+
+
+def crossed_numbers(errors: Errors, treatment: str, baseline: str, metric: str) -> dict[str, float]:
+    """The paired difference with fresh seeds and fresh matrices in its interval; NaN where there are no errors matrix by
+    matrix."""
+    split = TEST_METRICS.get(metric, "")
+    left, right = (errors.get(name, {}).get(split) for name in (treatment, baseline))
+    if left is None or right is None:
+        return dict.fromkeys(("crossed_low", "crossed_high", "matrix_share"), math.nan)
+    shared = left.index.intersection(right.index)
+    found = crossed((left.loc[shared] - right.loc[shared]).to_numpy())
+    return {
+        "crossed_low": found.interval.low,
+        "crossed_high": found.interval.high,
+        "matrix_share": found.matrices + found.both,
+    }
+
+
 def contrast(
     runs: pd.DataFrame,
     comparisons: Sequence[tuple[str, str]],
     margin: float = 0.05,
     metrics: Sequence[str] | None = None,
     accompany: bool = True,
+    errors: Errors | None = None,
 ) -> pd.DataFrame:
     """contrasts.csv: paired differences over the seeds two variants share, their tests, verdict and sentence.
 
@@ -79,6 +101,7 @@ def contrast(
         margin: of practical equivalence, as a share of the baseline's mean (0.05 = 5 %).
         metrics: columns of `runs`; every measured one if None.
         accompany: compute also the columns that decide nothing (False saves time in simulations).
+        errors: of every test matrix, by variant and test set, a row for each finished seed.
 
     Raises:
         ValueError: a comparison names a variant without a row, or a variant has two runs of one seed.
@@ -98,6 +121,7 @@ def contrast(
             row |= {"primary": index == 0, "p_holm": adjusted[index], "p_tost_holm": equivalent[index]}
             row["verdict"] = sentences.verdict(row["difference"], row["p_holm"], row["p_tost_holm"])
             row["sentence"] = sentences.contrast_sentence(row)
+            row |= crossed_numbers(errors or {}, row["treatment"], row["baseline"], row["metric"])
             rows.append(row)
     experiment = runs["experiment"].iloc[0] if len(runs) else None
     return schema.CONTRASTS.frame([{"experiment": experiment, **row} for row in rows])

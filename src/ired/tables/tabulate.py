@@ -26,14 +26,13 @@ def tabulate(
     """Every table of the experiment by name. line: test set -> errors of the predictor to beat, problem by problem."""
     table = runs_table(runs, experiment.name)
     curves = learning_curves(run for _, run in runs)
+    errors = errors_by_variant(runs)
     tables = {
         "reference": reference,
         "runs": table,
         "summary": summarise(table, reference),
-        "against_line": against_line(
-            errors_by_variant(runs), line, {run.variant: run.metrics.strategy for _, run in runs}
-        ),
-        "contrasts": contrast(table, experiment.comparisons, experiment.margin),
+        "against_line": against_line(errors, line, {run.variant: run.metrics.strategy for _, run in runs}),
+        "contrasts": contrast(table, experiment.comparisons, experiment.margin, errors=errors),
         "effects": effects(table, experiment.effects),
         "nominations": nominate(table, experiment.comparisons, experiment.margin),
         "learning_curves": curves,
@@ -45,15 +44,17 @@ def tabulate(
     return tables
 
 
-def errors_by_variant(
-    runs: Iterable[tuple[VariantSpec, Run]],
-) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """variant -> test set -> the errors of its finished seeds, (S, M)."""
-    found: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
+def errors_by_variant(runs: Iterable[tuple[VariantSpec, Run]]) -> dict[str, dict[str, pd.DataFrame]]:
+    """variant -> test set -> squared errors: a row for each finished seed, a column for each problem."""
+    found: dict[str, dict[str, dict[int, NDArray[np.float64]]]] = {}
     for _, run in runs:
         for split, errors in run.errors.items():
-            found.setdefault(run.variant, {}).setdefault(split, []).append(errors.astype(np.float64))
-    return {variant: {s: np.stack(rows) for s, rows in sets.items()} for variant, sets in found.items()}
+            rows = found.setdefault(run.variant, {}).setdefault(split, {})
+            rows[run.metrics.seed] = errors.astype(np.float64)
+    return {
+        variant: {split: pd.DataFrame(rows).T for split, rows in sets.items()}
+        for variant, sets in found.items()
+    }
 
 
 def runs_table(runs: list[tuple[VariantSpec, Run]], experiment: str) -> pd.DataFrame:
