@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-
 from study_tables import runs
 
 from ired.statistics.contrasts import contrast

@@ -70,8 +70,7 @@ Errors = Mapping[str, Mapping[str, pd.DataFrame]]  # variant -> test set -> (see
 
 
 def crossed_numbers(errors: Errors, treatment: str, baseline: str, metric: str) -> dict[str, float]:
-    """The paired difference with fresh seeds and fresh matrices in its interval; NaN where there are no errors matrix by
-    matrix."""
+    """The paired difference with fresh seeds and fresh matrices in its interval; NaN without errors of every matrix."""
     split = TEST_METRICS.get(metric, "")
     left, right = (errors.get(name, {}).get(split) for name in (treatment, baseline))
     if left is None or right is None:
