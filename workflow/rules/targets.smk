@@ -36,7 +36,7 @@ def worth_at_hand():
     """Where this checkout has the tables of a study of worth."""
     places = [f"results/{SCALE}", *sorted(glob.glob("results/shipped/*"))]
     whole = [
-        where for where in places if all(os.path.exists(f"{where}/tables/worth/{name}.csv") for name in WORTH_DRAWN)
+        where for where in places if all(os.path.exists(f"{where}/tables/worth/{name}.csv") for name in WORTH)
     ]
     return [where.removeprefix("results/") for where in whole]
 

@@ -2,8 +2,6 @@
 # whose learning rates come from there.
 
 WORTH_TABLES = "results/{scale}/tables/worth"
-# What figures are drawn from; a study may be older than the table that no figure reads.
-WORTH_DRAWN = [name for name in WORTH if name != "equal_rates"]
 WORTH_FIGURES = [name for name in FIGURES if name.startswith("worth_")]
 
 
@@ -51,7 +49,7 @@ rule worth_tables:
         runs=judged_metrics,
         reference=ancient("results/{scale}/tables/reference.csv"),
     output:
-        **{name: f"{WORTH_TABLES}/{name}.csv" for name in WORTH_DRAWN if name != "tuning"},
+        **{name: f"{WORTH_TABLES}/{name}.csv" for name in WORTH if name not in ("tuning", "equal_rates")},
         reference=f"{WORTH_TABLES}/reference.csv",
         provenance=f"{WORTH_TABLES}/provenance.json",
     log:
@@ -79,7 +77,7 @@ def worth_figures(where, kind="png"):
 rule draw_worth:
     """The figures of what negatives are worth, from its tables. Computes nothing, needs no torch."""
     input:
-        tables=[f"results/{{where}}/tables/worth/{name}.csv" for name in [*WORTH_DRAWN, "reference"]],
+        tables=[f"results/{{where}}/tables/worth/{name}.csv" for name in [*WORTH, "reference"]],
     output:
         pdf=worth_figures("{where}", "pdf"),
         svg=worth_figures("{where}", "svg"),

@@ -181,9 +181,7 @@ def show_worth(tables: Path) -> None:
         table.add_row(str(arm), worth(shared), worth(largest), str(shared["verdict"]))
     console = Console(soft_wrap=True, highlight=False)
     console.print(table)
-    sentences = worth_headline(multipliers)
-    if (tables / "equal_rates.csv").exists():  # a study may be older than this table
-        sentences.append(equal_rates_sentence(WORTH["equal_rates"].read(tables / "equal_rates.csv")))
-    for sentence in sentences:
+    at_equal_rates = equal_rates_sentence(WORTH["equal_rates"].read(tables / "equal_rates.csv"))
+    for sentence in [*worth_headline(multipliers), at_equal_rates]:
         console.print(f"  {sentence}")
     console.print(f"\n  tables   {tables}/")

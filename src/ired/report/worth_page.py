@@ -12,14 +12,12 @@ from ired.record.metrics import LEVEL, SPLITS
 from ired.record.schema import ENERGY_SHAPE, RUN_KEYS, WORTH
 from ired.sentences.worth import equal_rates_sentence, worth, worth_headline
 
-TABLES = ("multipliers", "worth_curves", "tuning")
+TABLES = ("multipliers", "worth_curves", "tuning", "equal_rates")
 
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
-    """The tables of one study of worth, with what it says at equal learning rates unless it is older than that table;
-    errors as of `Table.read`."""
-    names = [*TABLES, *(["equal_rates"] if (folder / "equal_rates.csv").exists() else [])]
-    return {name: WORTH[name].read(folder / f"{name}.csv") for name in names}
+    """The tables of one study of worth; errors as of `Table.read`."""
+    return {name: WORTH[name].read(folder / f"{name}.csv") for name in TABLES}
 
 
 def worth_section(tables: dict[str, pd.DataFrame], scale: str) -> str:
@@ -29,8 +27,7 @@ def worth_section(tables: dict[str, pd.DataFrame], scale: str) -> str:
     for split, words in SPLITS.items():
         rows = multipliers[(multipliers["metric"] == f"mse_{split}") & (multipliers["compute"] == "madds")]
         parts.append(f"Test set {words}:\n\n" + _table(rows, curves[curves["metric"] == f"mse_{split}"]))
-    if "equal_rates" in tables:
-        parts.append(_equal_rates(tables["equal_rates"]))
+    parts.append(_equal_rates(tables["equal_rates"]))
     edges = tables["tuning"][tables["tuning"]["at_edge"]]
     names = ", ".join(f"{row.arm} at {row.steps} steps" for row in edges.itertuples()) or "none"
     parts.append(f"Arms whose learning rate was chosen at the edge of its grid: {names}.")

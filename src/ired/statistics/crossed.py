@@ -1,8 +1,8 @@
 """The mean of a difference over seeds and test matrices, both a sample.
 
 A difference d_sm of seed s on matrix m varies between seeds, between matrices, and in what only a seed does to a
-matrix; all three are part of the standard error of its mean (a two-way random model without replication, Searle, Casella
-and McCulloch 1992), whose degrees of freedom are Satterthwaite's.
+matrix; all three are part of the standard error of its mean (a two-way random model without replication, Searle,
+Casella and McCulloch 1992), whose degrees of freedom are Satterthwaite's.
 """
 
 from __future__ import annotations
