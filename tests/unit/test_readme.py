@@ -71,6 +71,8 @@ def test_the_main_sentence(sections: dict[str, str]) -> None:
     detectable = 100 * first["minimum_detectable_effect"] / first["baseline_mean"]
     shown = re.search(r"true difference of ([\d.]+) % or more", quote)
     assert shown and agrees(shown[1], detectable)
+    ends = (percent(first[f"detectable_{end}"] / first["baseline_mean"]) for end in ("low", "high"))
+    assert "({} to {}, as well as they know their spread)".format(*ends) in quote
     rows = budget.set_index("variant")
     reached = {v: number(rows.loc[v, "mse_validation_mean"]) for v in ("adversarial", "none")}
     assert f"reaches a {metric_name('mse_validation')} of {reached['adversarial']}" in quote

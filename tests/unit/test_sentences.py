@@ -80,9 +80,12 @@ def test_each_sentence_says_its_verdict_and_no_other(
 def test_undecided_gives_the_smallest_detectable_difference() -> None:
     table = runs({"t": list(BASE + 9 * NOISE[::-1]), "b": list(BASE)})
     row = contrast(table, [("t", "b")], margin=0.001).iloc[0]
-    share = row["minimum_detectable_effect"] / row["baseline_mean"]
+    share, low, high = (
+        percent(row[name] / row["baseline_mean"])
+        for name in ("minimum_detectable_effect", "detectable_low", "detectable_high")
+    )
     assert (
-        f"would show a true difference of {percent(share)} or more with 80 % power in a single test"
+        f"would show a true difference of {share} or more with 80 % power in a single test ({low} to {high}, "
         in row["sentence"]
     )
 

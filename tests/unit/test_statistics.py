@@ -159,6 +159,25 @@ def test_an_untested_contrast_still_counts_in_the_family() -> None:
     assert st.holm([0.01, math.nan, 0.02]) == pytest.approx([0.03, math.nan, 0.04], nan_ok=True)
 
 
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_the_detectable_range_holds_the_true_one_as_often_as_it_says(n: int) -> None:
+    """In 4,000 studies of pairs whose differences have standard deviation 1."""
+    rng, covered, studies = np.random.default_rng(0), 0, 4000
+    true = st.minimum_detectable_effect(*fixed_spread(n))
+    for _ in range(studies):
+        found = st.minimum_detectable_effect(rng.normal(0, 1, n), np.zeros(n))
+        low, high = st.detectable_range(n, found)
+        covered += low <= true <= high
+    assert covered / studies == pytest.approx(0.95, abs=0.015)
+    assert all(math.isnan(end) for end in st.detectable_range(1, math.nan))
+
+
+def fixed_spread(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs whose differences have a standard deviation of exactly 1."""
+    values = np.arange(n, dtype=float)
+    return values / values.std(ddof=1), np.zeros(n)
+
+
 @pytest.mark.parametrize("alpha", [0.05, 0.005])
 @pytest.mark.parametrize("n", [2, 4, 5, 10])
 def test_minimum_detectable_effect_has_eighty_percent_power(n: int, alpha: float) -> None:

@@ -162,8 +162,8 @@ def test_a_wide_study_plans_every_run(snakemake: Snakemake, project: Path) -> No
     [
         (
             "scale=laptp",
-            "unknown scale 'laptp'; valid: smoke, laptop, small, quick, workstation, laptop_mlp, workstation_mlp, completion, "
-            "completion_solvable, addition, paper. Did you mean 'laptop'?",
+            "unknown scale 'laptp'; valid: smoke, laptop, small, quick, workstation, laptop_mlp, workstation_mlp, "
+            "completion, completion_solvable, addition, paper. Did you mean 'laptop'?",
         ),
         ("colour=red", "unknown key 'colour'"),
     ],

@@ -146,6 +146,7 @@ CONTRASTS = Table(
             "probability_of_improvement: P[treatment seed < baseline seed]", "margin: absolute",
             "margin_relative", "p_tost", "p_tost_holm",
             "minimum_detectable_effect: 80 % power, two-sided at alpha, paired",
+            "detectable_low", f"detectable_high: {LEVEL} of it, since so few seeds know their spread badly",
             "crossed_low", f"crossed_high: {LEVEL} of the difference with seeds and test matrices both a sample",
             "matrix_share: of that interval's squared standard error, what matrices have",
         ),
@@ -166,7 +167,7 @@ NOMINATIONS = Table(
         *integers("n_pairs: this and what follows on the fresh seeds", "n_dropped"),
         *numbers(
             "baseline_mean", "difference", "ci_low", "ci_high", "relative_difference", "p_paired", "margin",
-            "margin_relative", "p_tost", "minimum_detectable_effect",
+            "margin_relative", "p_tost", "minimum_detectable_effect", "detectable_low", "detectable_high",
         ),
         *words("verdict: of one test: nothing to adjust", "sentence"),
     ),

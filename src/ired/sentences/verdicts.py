@@ -97,11 +97,16 @@ def _undecided(row: Mapping[str, Any], change: str, ends: str) -> str:
         return f"{change}, and one pair has no interval ({ends})."
     if not math.isfinite(row["p_paired"]):
         return f"{change}, the same in every pair, so there is no spread to test against ({ends})."
-    smallest = number(row["minimum_detectable_effect"])
-    if row["baseline_mean"]:
-        smallest = percent(row["minimum_detectable_effect"] / abs(row["baseline_mean"]))
+    unit = abs(row["baseline_mean"])
+    smallest, low, high = (
+        percent(row[name] / unit) if unit else number(row[name])
+        for name in ("minimum_detectable_effect", "detectable_low", "detectable_high")
+    )
     power = "with 80 % power in a single test"  # adjusted for several contrasts it takes more
-    return f"{change}; {ends} would show a true difference of {smallest} or more {power}."
+    return (
+        f"{change}; {ends} would show a true difference of {smallest} or more {power} "
+        f"({low} to {high}, as well as they know their spread)."
+    )
 
 
 def _interval(row: Mapping[str, Any]) -> str:

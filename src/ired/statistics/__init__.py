@@ -20,6 +20,7 @@ from ired.statistics.line import against_line
 from ired.statistics.nomination import nominate
 from ired.statistics.pairs import (
     brown_forsythe,
+    detectable_range,
     effect_sizes,
     holm,
     minimum_detectable_effect,
@@ -36,6 +37,7 @@ __all__ = [
     "against_line",
     "brown_forsythe",
     "contrast",
+    "detectable_range",
     "effect_sizes",
     "effects",
     "equal_compute",

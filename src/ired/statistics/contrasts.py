@@ -26,6 +26,8 @@ def deciding_numbers(treatment: Values, baseline: Values, margin_relative: float
     margin = margin_relative * abs(baseline_mean)
     test = pairs.paired_test(treatment, baseline)
     difference = mean(treatment - baseline)
+    detectable = pairs.minimum_detectable_effect(treatment, baseline)
+    spread = pairs.detectable_range(treatment.size, detectable)
     return {
         "n_pairs": treatment.size,
         "baseline_mean": baseline_mean,
@@ -37,7 +39,9 @@ def deciding_numbers(treatment: Values, baseline: Values, margin_relative: float
         "margin": margin,
         "margin_relative": margin_relative,
         "p_tost": pairs.tost_paired(treatment, baseline, margin),
-        "minimum_detectable_effect": pairs.minimum_detectable_effect(treatment, baseline),
+        "minimum_detectable_effect": detectable,
+        "detectable_low": spread.low,
+        "detectable_high": spread.high,
     }
 
 

@@ -111,6 +111,18 @@ def minimum_detectable_effect(
     return _detectable_d(treatment.size, alpha, power) * sd(treatment - baseline)
 
 
+def detectable_range(pairs: int, smallest: float) -> Interval:
+    """Where the minimum detectable effect of so many pairs may lie, given the one that their spread says: the spread
+    is itself an estimate, and (n - 1) sd^2 / true^2 is chi-square. NaN as the effect is.
+    """
+    if math.isnan(smallest):
+        return UNKNOWN
+    low, high = (
+        smallest * math.sqrt((pairs - 1) / q) for q in stats.chi2.ppf([1 - ALPHA / 2, ALPHA / 2], pairs - 1)
+    )
+    return Interval(low, high)
+
+
 def _row_means(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
     """Means rounded to 12 digits, so that sums which tie on paper tie in floating point as well."""
     return np.round(values.mean(axis=axis), 12)
