@@ -18,9 +18,9 @@ from ired.base.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure as Picture
 
     from ired.figures.toolkit.figure import Figure
+    from ired.figures.toolkit.style import Sheet
 
 FIGURES: tuple[str, ...] = tuple(
     sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
@@ -39,7 +39,7 @@ def figure(name: str) -> Figure:
     return value
 
 
-def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Picture:
+def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Sheet:
     """Draw one figure from tables by name (docs/tables.md); optional ones may be missing.
 
     `runs`, if it is among the tables, also tells how each variant looks in all figures of the experiment.
@@ -55,7 +55,19 @@ def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Picture:
 
     own = {t: tables[t] for t in (*chosen.tables, *chosen.optional) if t in tables}
     with roster(tables.get("runs")):
-        return styled(chosen.draw, own)
+        return styled(chosen.draw, own, title(name, tables), chosen.title)
+
+
+def title(name: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """What a figure says of these tables; where they allow no claim, what it is called.
+
+    Raises:
+        UserError: no figure has that name.
+    """
+    chosen = figure(name)
+    if chosen.message is None or any(table not in tables for table in chosen.says):
+        return chosen.title
+    return chosen.message(**{table: tables[table] for table in chosen.says}) or chosen.title
 
 
 def caption(name: str, tables: Mapping[str, pd.DataFrame]) -> str:

@@ -33,6 +33,7 @@ from ired.figures.toolkit.style import (
     sheet,
     variant_styles,
 )
+from ired.sentences.messages import budget_message
 
 
 def draw(budget: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
@@ -89,4 +90,6 @@ FIGURE = Figure(
         its learning rate has decayed. A variant so dear that it was not validated by then has no filled
         mark, and says so. The bars ignore that seeds are paired, so two that overlap decide nothing.""",
     draw=draw,
+    message=budget_message,
+    says=("contrasts", "budget"),
 )

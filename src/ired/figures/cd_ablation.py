@@ -26,6 +26,7 @@ from ired.figures.toolkit.style import (
     sheet,
     variant_styles,
 )
+from ired.sentences.messages import contrasts_message
 
 
 def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
@@ -62,4 +63,6 @@ FIGURE = Figure(
         connects the means. The bars on the right are the multiply-adds of one training step: a rung that
         helps a little and costs ten times as much has not helped.""",
     draw=draw,
+    message=contrasts_message,
+    says=("contrasts",),
 )

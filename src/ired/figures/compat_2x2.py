@@ -31,6 +31,7 @@ from ired.figures.toolkit.style import (
     strategy_colour,
 )
 from ired.record.metrics import SPLITS, TEST_METRICS
+from ired.sentences.messages import contrasts_message
 
 Cell = tuple[bool, bool]  # as released: the clip bound (U1), the doubled step (U2)
 
@@ -141,4 +142,6 @@ FIGURE = Figure(
         lines, two ends: parallel lines mean that the defects act separately, crossing ones that they
         interact.""",
     draw=draw,
+    message=contrasts_message,
+    says=("contrasts",),
 )

@@ -17,6 +17,7 @@ from ired.figures.toolkit.style import (
     Sheet,
     note,
 )
+from ired.sentences.messages import shares_message
 
 
 def draw(energy_profile: pd.DataFrame) -> Sheet:
@@ -40,6 +41,11 @@ def draw(energy_profile: pd.DataFrame) -> Sheet:
     return figure
 
 
+def message(energy_profile: pd.DataFrame) -> str:
+    """The share of each variant's negatives that are ranked the wrong way."""
+    return shares_message(energy_profile, "misranked_share", "are ranked the wrong way")
+
+
 FIGURE = Figure(
     title="Energy gap and misranked negatives",
     tables=("energy_profile",),
@@ -52,4 +58,6 @@ FIGURE = Figure(
         either, because the loss is saturated. Right: the share of matrices ranked the wrong way. Above
         the coin toss the contrast pushes against the data.""",
     draw=draw,
+    message=message,
+    says=("energy_profile",),
 )

@@ -26,6 +26,7 @@ from ired.figures.toolkit.style import (
     sheet,
     variant_styles,
 )
+from ired.sentences.messages import shares_message
 
 
 def draw(energy_profile: pd.DataFrame) -> Sheet:
@@ -68,6 +69,11 @@ def draw(energy_profile: pd.DataFrame) -> Sheet:
     return figure
 
 
+def message(energy_profile: pd.DataFrame) -> str:
+    """The share of each variant's negatives that are likelier than their positive."""
+    return shares_message(energy_profile, "false_negative_rate", "are likelier than their positive")
+
+
 FIGURE = Figure(
     title="False negatives, measured and predicted",
     tables=("energy_profile",),
@@ -80,4 +86,6 @@ FIGURE = Figure(
         prediction shows that mining correlates with the noise; near the coin toss a label carries no
         information.""",
     draw=draw,
+    message=message,
+    says=("energy_profile",),
 )

@@ -22,6 +22,7 @@ from ired.figures.toolkit.style import (
     sheet,
     variant_styles,
 )
+from ired.sentences.messages import curves_message
 
 
 def draw(learning_curves: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
@@ -83,4 +84,6 @@ FIGURE = Figure(
         idea. Watch whether a curve stops at the affine line or crosses it. A dotted tail leads from a run
         that ended early to its name.""",
     draw=draw,
+    message=curves_message,
+    says=("contrasts", "budget", "runs"),
 )

@@ -8,6 +8,7 @@ from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.levels import by_phase, percent_axes
 from ired.figures.toolkit.style import Sheet, note
+from ired.sentences.messages import shares_message
 
 
 def draw(energy_profile: pd.DataFrame) -> Sheet:
@@ -26,6 +27,11 @@ def draw(energy_profile: pd.DataFrame) -> Sheet:
     return figure
 
 
+def message(energy_profile: pd.DataFrame) -> str:
+    """The share of each variant's negatives that teach nothing any more."""
+    return shares_message(energy_profile, "saturation_share", "teach nothing any more")
+
+
 FIGURE = Figure(
     title="Variety of the negatives, and saturation of the contrast",
     tables=("energy_profile",),
@@ -37,4 +43,6 @@ FIGURE = Figure(
         tells apart so surely that they no longer teach it anything; near 100 % mining costs arithmetic and
         changes no weight.""",
     draw=draw,
+    message=message,
+    says=("energy_profile",),
 )

@@ -34,6 +34,7 @@ from ired.figures.toolkit.style import (
     variant_styles,
 )
 from ired.record.metrics import ALPHA, SPLITS, TEST_METRICS
+from ired.sentences.messages import contrasts_message
 
 
 def draw(contrasts: pd.DataFrame, runs: pd.DataFrame) -> Sheet:
@@ -167,4 +168,6 @@ FIGURE = Figure(
         zero beside a thick one that leaves the grey area decides nothing. The words give the verdict and the
         p-value it rests on, adjusted for the number of contrasts.""",
     draw=draw,
+    message=contrasts_message,
+    says=("contrasts",),
 )

@@ -20,6 +20,7 @@ from ired.figures.toolkit.style import (
     sheet,
     variant_styles,
 )
+from ired.sentences.messages import line_message
 
 
 def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
@@ -47,4 +48,6 @@ FIGURE = Figure(
         the affine line is a difference between fits of a line. Then compare rows. Overlapping bars do not
         mean "no difference", because seeds are paired: the next figure answers that.""",
     draw=draw,
+    message=line_message,
+    says=("summary", "against_line", "reference"),
 )

@@ -41,6 +41,7 @@ from ired.figures.toolkit.style import (
     variant_styles,
 )
 from ired.record.metrics import SPLITS, TEST_METRICS
+from ired.sentences.messages import effects_message
 
 
 def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
@@ -190,4 +191,6 @@ FIGURE = Figure(
         shows the experiment repeats, names the level that half of the seeds pick and what the other half
         says of it.""",
     draw=draw,
+    message=effects_message,
+    says=("effects",),
 )

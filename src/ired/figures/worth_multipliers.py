@@ -15,6 +15,7 @@ from ired.figures.toolkit.axes import log_axis
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.rows import draw_interval, row_height, row_names
 from ired.figures.toolkit.style import DOUBLE, INK, QUIET, Sheet, ink, note, sheet
+from ired.sentences.messages import worth_message
 
 
 def draw(multipliers: pd.DataFrame) -> Sheet:
@@ -77,4 +78,6 @@ FIGURE = Figure(
         at m = 1.3 the negatives are worth 30 % more compute. The filled mark has the verdict. Where filled and
         open marks lie apart the worth changes with the budget, which the figure of growth shows.""",
     draw=draw,
+    message=worth_message,
+    says=("multipliers",),
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ired.base.files import read_json
-from ired.figures import caption, figure
+from ired.figures import caption, figure, title
 from ired.figures.toolkit.output import read_tables
 from ired.figures.toolkit.style import NOTHING
 from ired.record.schema import PUBLISHED, TABLES
@@ -108,7 +108,7 @@ def experiment_section(
         UserError: a table or a figure is missing or broken, or a figure's name is unknown.
     """
     wanted = {"runs", "summary", "contrasts", "budget", "effects", "nominations", "energy_profile"}
-    wanted |= {table for name in figures for table in figure(name).tables}
+    wanted |= {table for name in figures for table in (*figure(name).tables, *figure(name).says)}
     tables = read_tables(sorted(wanted), folder, published)
     absent = [name for name in figures if says_nothing(pictures / f"{name}.svg")]
     return Section(
@@ -146,8 +146,9 @@ def picture(name: str, pictures: Path, folder: Path, tables: Mapping[str, pd.Dat
     spec, words = figure(name), caption(name, tables)
     own = [folder / f"{table}.csv" for table in spec.tables if table != PUBLISHED.name]
     files = [("PDF", pictures / f"{name}.pdf"), *((path.name, path) for path in own)]
+    said = title(name, tables)
     alt = f"{spec.title}. {words.split('. ')[0]}."
-    return Picture(name, spec.title, pictures / f"{name}.svg", words, alt, files, chart(name, tables))
+    return Picture(name, said, pictures / f"{name}.svg", words, alt, files, chart(name, tables))
 
 
 def experiment_tables(tables: Mapping[str, pd.DataFrame]) -> list[Table]:

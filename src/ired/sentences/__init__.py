@@ -5,6 +5,7 @@ effects    all levels of a sweep together
 line       where the variants stand to the line of the predictor to beat
 live       how many of its negatives a contrast still learns from
 headline   the plain answer, equal compute, and the sentences that open a report
+messages   what a figure says, in the line that is its title
 worth      what a negative is worth: the study of compute multipliers
 
 Must not import torch, statistics or figures: words know numbers, not where they come from.

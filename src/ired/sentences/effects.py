@@ -17,26 +17,33 @@ def effect_verdict(ratio: float, p_holm: float) -> str:
     return "lower" if ratio < 1 else "higher"
 
 
-def effect_sentence(row: Mapping[str, Any]) -> str:
-    """The sentence of one row of effects.csv, whose `verdict` and the columns it rests on are filled in."""
+def effect_claim(row: Mapping[str, Any]) -> str:
+    """What one row of effects.csv says, without its numbers."""
     treatment, baseline, metric = row["treatment"], row["baseline"], metric_name(row["metric"])
     factor = str(row["factor"]).rpartition(".")[2].replace("_", " ")
-    levels, seeds = count(int(row["levels"]), "level"), count(int(row["n"]), "seed")
-    dropped = int(row["n_dropped"])
-    ends = seeds + (f" ({dropped} dropped because a run diverged)" if dropped else "")
+    levels = count(int(row["levels"]), "level")
     if not math.isfinite(row["ratio"]):
-        return f"{treatment}: undecided, since no seed finished at all {levels} of {factor}."
-    known = math.isfinite(row["ci_low"])
-    interval = f", {LEVEL} interval {row['ci_low']:.2f} to {row['ci_high']:.2f}" if known else ""
-    numbers = f"(a factor of {row['ratio']:.2f}{interval}; Holm-adjusted {p_value(row['p_holm'])}, {ends})"
+        return f"{treatment}: undecided, since no seed finished at all {levels} of {factor}"
     if row["kind"] == "trend":
         change = {"lower": "falls", "higher": "rises", "undecided": "is not shown to rise or fall"}[
             row["verdict"]
         ]
-        return f"{treatment}: {metric} {change} with every doubling of {factor}, over {levels} {numbers}."
+        return f"{treatment}: {metric} {change} with every doubling of {factor}, over {levels}"
     place = {
         "lower": f"lies below {baseline}",
         "higher": f"lies above {baseline}",
         "undecided": f"against {baseline} is undecided",
     }[row["verdict"]]
-    return f"{treatment} {place} in {metric} over {levels} of {factor} {numbers}."
+    return f"{treatment} {place} in {metric} over {levels} of {factor}"
+
+
+def effect_sentence(row: Mapping[str, Any]) -> str:
+    """The sentence of one row of effects.csv, whose `verdict` and the columns it rests on are filled in."""
+    if not math.isfinite(row["ratio"]):
+        return f"{effect_claim(row)}."
+    seeds, dropped = count(int(row["n"]), "seed"), int(row["n_dropped"])
+    ends = seeds + (f" ({dropped} dropped because a run diverged)" if dropped else "")
+    known = math.isfinite(row["ci_low"])
+    interval = f", {LEVEL} interval {row['ci_low']:.2f} to {row['ci_high']:.2f}" if known else ""
+    numbers = f"(a factor of {row['ratio']:.2f}{interval}; Holm-adjusted {p_value(row['p_holm'])}, {ends})"
+    return f"{effect_claim(row)} {numbers}."

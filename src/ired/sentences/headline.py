@@ -45,13 +45,18 @@ def plain_answer(row: Mapping[str, Any] | pd.Series, budget: pd.DataFrame, runs:
     `row`: of contrasts.csv. `runs` says whether both variants were trained for equally many steps.
     """
     treatment, baseline = str(row["treatment"]), str(row["baseline"])
-    finished = runs[runs["status"] == "finished"]
-    steps = [set(finished.loc[finished["variant"] == name, "steps"]) for name in (treatment, baseline)]
-    where = "at equal steps" if steps[0] and steps[0] == steps[1] else "at the end of training"
+    where = where_trained(runs, treatment, baseline)
     said = PLAIN[str(row["verdict"])]
-    order = _orders(budget, treatment, baseline)
+    order = compute_orders(budget, treatment, baseline)
     compute = f"{PLAIN_ORDER[order[0]]} at equal compute" if order else "not compared at equal compute"
     return f"{said[0].upper()}{said[1:]} {where}; {compute} ({treatment} against {baseline})."
+
+
+def where_trained(runs: pd.DataFrame, treatment: str, baseline: str) -> str:
+    """At which point a contrast compares two variants: at equal steps only if both were trained for equally many."""
+    finished = runs[runs["status"] == "finished"]
+    steps = [set(finished.loc[finished["variant"] == name, "steps"]) for name in (treatment, baseline)]
+    return "at equal steps" if steps[0] and steps[0] == steps[1] else "at the end of training"
 
 
 def compute_sentence(budget: pd.DataFrame, treatment: str, baseline: str) -> str:
@@ -62,7 +67,7 @@ def compute_sentence(budget: pd.DataFrame, treatment: str, baseline: str) -> str
     """
     if not budget["mse_validation_mean"].notna().any():
         return "At equal compute nothing can be compared: there are no learning curves."
-    orders = _orders(budget, treatment, baseline)
+    orders = compute_orders(budget, treatment, baseline)
     rows = _rows(budget)
     if orders is None:
         missing = [name for name in (treatment, baseline) if not rows.get(name, {}).get("n")]
@@ -86,7 +91,7 @@ def _rows(budget: pd.DataFrame) -> dict[str, dict[Any, Any]]:
     return {str(row["variant"]): row for row in budget.to_dict("records")}
 
 
-def _orders(budget: pd.DataFrame, treatment: str, baseline: str) -> tuple[str, str] | None:
+def compute_orders(budget: pd.DataFrame, treatment: str, baseline: str) -> tuple[str, str] | None:
     """How two variants stand at equal compute and at equal steps; None where one has no validated run."""
     rows = _rows(budget)
     if not all(rows.get(name, {}).get("n") for name in (treatment, baseline)):

@@ -7,12 +7,18 @@ import pandas as pd
 from ired.base.format_numbers import listed, plain_percent
 
 
+def shares_at_the_end(profile: pd.DataFrame, column: str) -> dict[str, float]:
+    """Of each variant that has one, a share of energy_profile.csv at the end of training: the mean over seeds and noise
+    levels."""
+    at_the_end = profile[profile["phase"] == profile["phase"].max()]
+    shares = at_the_end.groupby("variant", sort=False)[column].mean()
+    return {str(variant): float(share) for variant, share in shares.dropna().items()}
+
+
 def live_shares(profile: pd.DataFrame) -> dict[str, float]:
     """Of each variant with a softplus, the share of live negatives (slope of at least 0.01) at the end of training: the
     mean over seeds and noise levels of energy_profile.csv."""
-    at_the_end = profile[profile["phase"] == profile["phase"].max()]
-    shares = 1 - at_the_end.groupby("variant", sort=False)["saturation_share"].mean()
-    return {str(variant): float(share) for variant, share in shares.dropna().items()}
+    return {variant: 1 - share for variant, share in shares_at_the_end(profile, "saturation_share").items()}
 
 
 def live_sentence(profile: pd.DataFrame) -> str:

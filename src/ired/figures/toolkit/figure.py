@@ -12,6 +12,9 @@ from ired.figures.toolkit.style import Sheet
 class Figure:
     """One figure. `draw` takes the tables named in `tables`, and those of `optional` that exist, by name.
 
+    title: its name, which claims nothing.
+    message: a function from the tables named in `says` to what the figure says, a line of `ired.sentences`; empty where
+        they allow no claim. The line is then the title, else the name is.
     caption: a template; what stands in braces is filled in from the figure's tables (`captions.facts`).
     reading: the paragraph of docs/figures.md that says how to read it.
     """
@@ -22,3 +25,5 @@ class Figure:
     reading: str
     draw: Callable[..., Sheet]
     optional: tuple[str, ...] = ()
+    message: Callable[..., str] | None = None
+    says: tuple[str, ...] = ()

@@ -10,16 +10,16 @@ import multiprocessing
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 from fontTools.subset import Options
-from matplotlib.figure import Figure
 
 from ired.base.files import write_bytes
 from ired.figures import draw, figure
-from ired.figures.toolkit.style import PNG_DPI, RC
+from ired.figures.toolkit.style import PNG_DPI, RC, Sheet
 from ired.record.schema import PUBLISHED, TABLES, WORTH
 from ired.record.whole import Marks, refuse_holes, refuse_others
 
@@ -28,8 +28,11 @@ from ired.record.whole import Marks, refuse_holes, refuse_others
 Options._drop_tables_default = [*Options._drop_tables_default, "GDEF", "GPOS", "GSUB"]
 
 
-def save(figure: Figure, path_prefix: Path) -> list[Path]:
-    """Write `<prefix>.pdf`, `.png` and `.svg`, each atomically and reproducibly; return their paths."""
+def save(figure: Sheet, path_prefix: Path) -> list[Path]:
+    """Write `<prefix>.pdf`, `.png` and `.svg`, each atomically and reproducibly; return their paths.
+
+    The SVG is without the title, which is the heading of a page that shows it.
+    """
     written = []
     metadata: dict[str, dict[str, str | None]] = {
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -38,8 +41,9 @@ def save(figure: Figure, path_prefix: Path) -> list[Path]:
     }
     for kind, facts in metadata.items():
         buffer = io.BytesIO()
-        with mpl.rc_context(RC):  # some settings (fonts of a PDF) act when a figure is saved, not when drawn
-            figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=facts)
+        # Some settings (fonts of a PDF) act when a figure is saved, not when drawn.
+        with mpl.rc_context(RC), figure.untitled() if kind == "svg" else nullcontext() as cut:
+            figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=facts, bbox_inches=cut)
         target = Path(f"{path_prefix}.{kind}")  # not with_suffix: a prefix may hold a dot
         write_bytes(target, buffer.getvalue())
         written.append(target)
@@ -80,7 +84,9 @@ def draw_figures(
     # What gives every variant of an experiment one look; the study of worth names arms and has no such table.
     needed += [] if set(needed) <= set(WORTH) else ["runs"]
     # A folder may lack what a figure can do without.
-    needed += [t for spec in chosen.values() for t in spec.optional if (folder / f"{t}.csv").exists()]
+    needed += [
+        t for spec in chosen.values() for t in (*spec.optional, *spec.says) if (folder / f"{t}.csv").exists()
+    ]
     tables = read_tables(needed, folder, published)
     if expected is not None:
         refuse_others(tables["runs"], expected, folder / "runs.csv")

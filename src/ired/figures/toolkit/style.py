@@ -22,11 +22,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from ired.base.format_numbers import SUPERSCRIPTS
 
 SINGLE, DOUBLE = 3.4, 7.0  # column widths of a two-column page, inches
 PNG_DPI = 200
+TITLE_SIZE, TITLE_LETTERS = 9, 12.2  # points, and how many bold letters of it fit into an inch
+TITLE_PAD, TITLE_LINE = 0.06, 0.165  # inches
 
 NOTHING = "nothing-to-show"  # how an SVG says that its figure had no rows to draw
 
@@ -97,6 +101,8 @@ class Sheet(Figure):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.pending: list[Callable[[], None]] = []
+        self.heading: Text | None = None
+        self.says_nothing = False
 
     def settle(self) -> None:
         """Run the layout, move the labels to where they do not overlap, then freeze the layout.
@@ -113,12 +119,47 @@ class Sheet(Figure):
         self.pending.clear()
         self.set_layout_engine(None)
 
+    def put_title(self, words: str) -> None:
+        """Make the settled page higher by a title, wrapped to its width, above everything else."""
+        width, below = self.get_size_inches()
+        lines = textwrap.wrap(words, int(width * TITLE_LETTERS), break_on_hyphens=False)
+        above = below + TITLE_PAD + TITLE_LINE * len(lines)
+        share = below / above
+        self.set_size_inches(width, above)
+        for ax in self.axes:
+            box = ax.get_position()
+            ax.set_position((box.x0, box.y0 * share, box.width, box.height * share))
+        for legend in self.legends:
+            legend.set_bbox_to_anchor((0, 0, 1, share))
+        for label in (self._supxlabel, self._supylabel):  # type: ignore[attr-defined]
+            if label is not None:
+                label.set_y(label.get_position()[1] * share)
+        look: Any = {"va": "top", "linespacing": 1.15, "fontweight": "bold", "color": INK, "gid": "title"}
+        self.heading = self.text(
+            0.05 / width, 1 - 0.05 / above, "\n".join(lines), fontsize=TITLE_SIZE, **look
+        )
 
-def styled(draw: Callable[..., Sheet], tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw under this style, then settle the labels; the caller's rcParams stay as they were."""
+    @contextmanager
+    def untitled(self) -> Iterator[Bbox]:
+        """Without its title for as long as this lasts; yields the page that is left, in inches."""
+        width, height = self.get_size_inches()
+        assert self.heading is not None
+        lines = self.heading.get_text().count("\n") + 1
+        below = height - TITLE_PAD - TITLE_LINE * lines
+        self.heading.set_visible(False)
+        try:
+            yield Bbox.from_bounds(0, 0, width, below)
+        finally:
+            self.heading.set_visible(True)
+
+
+def styled(draw: Callable[..., Sheet], tables: Mapping[str, pd.DataFrame], title: str, name: str) -> Sheet:
+    """Draw under this style, settle the labels, and put a title on it, its `name` where it shows nothing; the caller's
+    rcParams stay as they were."""
     with mpl.rc_context(RC):
         sheet = draw(**tables)
         sheet.settle()
+        sheet.put_title(name if sheet.says_nothing else title)
     return sheet
 
 
@@ -133,6 +174,7 @@ def sheet(
 def note(message: str, width: float = DOUBLE, height: float = 1.2) -> Sheet:
     """The figure of a table without the rows it needs: it says so, and the pipeline still has its file."""
     figure, axes = sheet(1, 1, width, height)
+    figure.says_nothing = True
     axes[0, 0].set_axis_off()
     text = textwrap.fill(message, 95)
     axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", color=QUIET, fontsize=8, gid=NOTHING)
