@@ -4,6 +4,8 @@ nothing the line says so. Empty where there is nothing to be said: the figure th
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from ired.base.format_numbers import count, listed, plain_percent
@@ -88,7 +90,7 @@ def budget_message(contrasts: pd.DataFrame, budget: pd.DataFrame) -> str:
 
 def effects_message(effects: pd.DataFrame) -> str:
     """What all levels of each sweep say together of the in-distribution error."""
-    rows = effects[effects["metric"] == "mse_id"].to_dict("records")
+    rows: list[dict[Any, Any]] = effects[effects["metric"] == "mse_id"].to_dict("records")
     if len(rows) > 2:
         found = effects.loc[effects["metric"] == "mse_id", "verdict"].value_counts()
         words = listed(

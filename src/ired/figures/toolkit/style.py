@@ -23,9 +23,10 @@ import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import Formatter, LogFormatterMathtext
 from matplotlib.transforms import Bbox
 
-from ired.base.format_numbers import SUPERSCRIPTS
+from ired.base.format_numbers import MINUS, SUPERSCRIPTS
 
 SINGLE, DOUBLE = 3.4, 7.0  # column widths of a two-column page, inches
 PNG_DPI = 200
@@ -95,6 +96,25 @@ RC: Any = {
 }
 
 
+class PlainPowers(Formatter):
+    """The labels that another formatter sets as mathematics, in plain letters: 6×10⁻⁵."""
+
+    def __init__(self, mathematical: Formatter) -> None:
+        self.mathematical = mathematical
+
+    def set_axis(self, axis: Any) -> None:
+        super().set_axis(axis)
+        self.mathematical.set_axis(axis)
+
+    def set_locs(self, locs: Any) -> None:
+        self.mathematical.set_locs(locs)
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        text = re.sub(r"\$\\mathdefault\{(.*)\}\$", r"\1", self.mathematical(value, position))
+        text = re.sub(r"10\^\{(-?\d+)\}", lambda found: power(int(found[1])), text)
+        return text.replace(r"\times", "×").replace("-", MINUS)
+
+
 class Sheet(Figure):
     """A figure that places its direct labels once the layout is known."""
 
@@ -110,14 +130,23 @@ class Sheet(Figure):
         Frozen, because saving would otherwise lay out again around the moved labels and shift them; without
         any engine, because with the frozen one saving draws twice.
         """
-        self.draw_without_rendering()
+        self._plain_powers()
         engine = self.get_layout_engine()
         assert engine is not None
-        engine.execute(self)  # again: the first pass measured tick labels of the limits before the layout
+        engine.execute(self)  # it measures twice by itself: tick labels change with the size of their axes
         for place in self.pending:
             place()
         self.pending.clear()
         self.set_layout_engine(None)
+
+    def _plain_powers(self) -> None:
+        """Labels of logarithmic axes in plain letters: to set mathematics takes as long as the rest of a figure."""
+        for ax in self.axes:
+            for axis in (ax.xaxis, ax.yaxis):
+                if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+                    axis.set_major_formatter(PlainPowers(axis.get_major_formatter()))
+                if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+                    axis.set_minor_formatter(PlainPowers(axis.get_minor_formatter()))
 
     def put_title(self, words: str) -> None:
         """Make the settled page higher by a title, wrapped to its width, above everything else."""
