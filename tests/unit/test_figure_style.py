@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation
 
 from figure_checks import artists, fresh_environment, texts, unreadable
 from ired.figures import draw
@@ -19,6 +21,7 @@ from ired.figures.toolkit.axes import EvenDecimals
 from ired.figures.toolkit.labels import spread
 from ired.figures.toolkit.style import (
     STRATEGY_COLOURS,
+    PlainPowers,
     roster,
     strategy_colour,
     variant_label,
@@ -104,6 +107,19 @@ def test_a_strategy_has_one_marker_in_every_experiment() -> None:
     assert {line.get_marker() for line in artists(figure, "mean")} == {"s", "^"}
 
 
+@pytest.mark.parametrize(
+    "design", [Design(), Design(CROWD, seeds=3), Design(ABLATION)], ids=["study", "crowd", "parts"]
+)
+def test_curves_of_one_panel_differ_in_marker_or_dash_so_grey_paper_tells_them_apart(design: Design) -> None:
+    tables = make_tables(design)
+    for name in ("learning_curves", "error_sizes", "error_directions", "inference_levels"):
+        for axes in draw(name, tables).axes:
+            curves = [line for line in axes.get_lines() if line.get_gid() == "curve"]
+            looks = {(line.get_marker(), line.get_linestyle(), str(line._dash_pattern)) for line in curves}
+            assert len(looks) == len(curves), name
+            assert all(line.get_marker() != "None" for line in curves), name
+
+
 def test_hardness_is_set_against_one_baseline() -> None:
     """A contrast between two variants with negatives is not a benefit over the baseline."""
     study = make_tables(Design(SWEEP))
@@ -173,3 +189,19 @@ def test_spread_labels_never_overlap(boxes: list[tuple[float, float]]) -> None:
 
 def test_spread_leaves_free_labels_alone() -> None:
     assert spread([10.0, 90.0], [5.0, 5.0], 0, 100) == [10.0, 90.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "label"), [(1e-5, "10⁻⁵"), (6e-5, "6×10⁻⁵"), (1000.0, "10³"), (-100.0, "−10²"), (1.0, "10⁰")]
+)
+def test_powers_of_ten_are_plain_letters(value: float, label: str) -> None:
+    formatter = PlainPowers(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
+    formatter.set_axis(Figure().subplots().yaxis)
+    formatter.set_locs([value])
+    assert formatter(value, 0) == label
+
+
+def test_no_figure_sets_mathematics() -> None:
+    tables = make_tables()
+    for name in ("beyond", "inference_levels", "conditioning", "worth_tuning", "energy_gap"):
+        assert not [text for text in texts(draw(name, tables)) if "$" in text], name

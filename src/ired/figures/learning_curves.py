@@ -43,7 +43,8 @@ def draw(learning_curves: pd.DataFrame, reference: pd.DataFrame | None = None) -
             curve = over_seeds(rows, "step", "mse_validation")
             if x != "step":
                 curve.index = rows.groupby("step")[x].mean().reindex(curve.index)
-            band(ax, curve, style)
+            # Some marks on each curve tell the variants apart in grey.
+            band(ax, curve, style, marker=style.marker, ms=3, markevery=max(1, len(curve) // 6))
             if x == "step" and curve.index[-1] < table["step"].max():  # ended early: lead the eye to its name
                 last = curve["mean"].iloc[-1]
                 ax.plot(
