@@ -279,19 +279,23 @@ def variant_styles(table: pd.DataFrame) -> dict[str, VariantStyle]:
         zip(names, rows["strategy"].where(rows["strategy"].notna(), "none").astype(str), strict=True)
     )
     levels = _level_labels(rows)
-    styles = {}
-    for variant in own:
+    styles: dict[str, VariantStyle] = {}
+    for variant in names:
         family = families[variant]
         members = [name for name in names if families[name] == family]
         # The variant that is the strategy itself is number 0, also where it is not trained.
         k = 0 if variant == family else 1 + [name for name in members if name != family].index(variant)
+        marker = strategy_marker(family, k)
+        # Strategies outside the list may share a marker: their dashes then differ, for whoever sees no colours.
+        taken = [str(style.dash) for style in styles.values() if style.marker == marker]
+        dashes = [DASHES[(k + more) % len(DASHES)] for more in range(len(DASHES))]
         styles[variant] = VariantStyle(
             label=levels.get(variant) or variant_label(variant, family),
             colour=shade(strategy_colour(family), _variant_shade(variant, family, members, levels)),
-            marker=strategy_marker(family, k),
-            dash=DASHES[k % len(DASHES)],
+            marker=marker,
+            dash=next((dash for dash in dashes if str(dash) not in taken), dashes[0]),
         )
-    return styles
+    return {variant: styles[variant] for variant in own}
 
 
 def _level_labels(rows: pd.DataFrame) -> dict[str, str]:
