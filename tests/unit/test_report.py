@@ -91,7 +91,7 @@ def page(source: str) -> Page:
 def test_it_opens_with_the_answer(page: Page) -> None:
     places = [page.text.index(sentence) for sentence in HEADLINE]
     assert places == sorted(places)
-    assert places[-1] < page.text.index("Test error of every variant")
+    assert places[-1] < page.text.index("Test error in distribution: ")
     assert f"Do harder negatives help? {HEADLINE[0]} " in page.text  # nothing between title and answer
     assert page.text.count("How many descent steps should mine a negative?") == 1
 
