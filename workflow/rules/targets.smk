@@ -35,9 +35,7 @@ def tables_at_hand():
 def worth_at_hand():
     """Where this checkout has the tables of a study of worth."""
     places = [f"results/{SCALE}", *sorted(glob.glob("results/shipped/*"))]
-    whole = [
-        where for where in places if all(os.path.exists(f"{where}/tables/worth/{name}.csv") for name in WORTH)
-    ]
+    whole = [where for where in places if all(os.path.exists(f"{where}/tables/worth/{name}.csv") for name in WORTH)]
     return [where.removeprefix("results/") for where in whole]
 
 
