@@ -374,7 +374,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
     tensorboard: Annotated[Path, typer.Option(help="The folder for TensorBoard's event files.")],
 ) -> None:
-    """A run's curves for other programs; needs the extra `tensorboard`."""
+    """A run's curves and diagnostics for other programs; needs the extra `tensorboard`."""
     from ired.record.event_files import export_tensorboard
 
     print(f"{tensorboard}: {export_tensorboard(run, tensorboard)} scalars")

@@ -16,7 +16,7 @@ from scipy import stats
 import ired
 from ired.base.errors import UserError
 from ired.record.event_files import export_tensorboard
-from ired.record.schema import HISTORY, RUNS
+from ired.record.schema import ENERGY_SHAPE, HISTORY, RUNS
 from ired.report.compare import compared
 from ired.report.paper import Entry, latex, latex_text, rows_of
 from ired.report.terminal import paper_table
@@ -114,3 +114,14 @@ def test_curves_as_event_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", fake)
     assert export_tensorboard(tmp_path, tmp_path / "out") == 3
     assert written == [("loss_denoise", 0.5, 1), ("loss_denoise", 0.25, 2), ("mse_validation", 0.125, 2)]
+
+    key = {"phase": 0.5, "step": 2, "matrices": 8}
+    shape = {"scale": 1.5, "scale_predicted": np.nan, "displacement": 0.25}
+    ENERGY_SHAPE.write([{**key, "t": t, **shape} for t in (0, 9)], tmp_path / "energy_shape.csv")
+    del written[:]
+    assert export_tensorboard(tmp_path, tmp_path / "out") == 7
+    assert written[3:] == [
+        (f"energy_shape/{name}/t{t}", value, 2)
+        for t in (0, 9)
+        for name, value in (("scale", 1.5), ("displacement", 0.25))
+    ]
