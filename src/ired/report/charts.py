@@ -136,10 +136,11 @@ def strategy_comparison(tables: Tables) -> alt.LayerChart | None:
             s,
             "x",
             f"{split.name} == '{metric}'",
+            float(long.loc[long["metric"] != metric, "value"].mean()),
         )
         for metric, s in TEST_METRICS.items()
     ]
-    return _layer(bars, seeds, ticks, *rules, height=max(140, 42 * len(order)))
+    return _layer(bars, ticks, *rules, seeds, height=max(140, 42 * len(order)))
 
 
 def paired_differences(tables: Tables) -> alt.LayerChart | None:
@@ -286,16 +287,24 @@ def _reach(values: pd.Series) -> tuple[float, float]:
     return values.min() - 2 * span, values.max() + 2 * span
 
 
-def _rules(tables: Tables, low: float, high: float, split: str, axis: str, when: str = "true") -> Any:
-    """Lines of the closed-form predictors between `low` and `high`, each with its name. `when`: an expression."""
+def _rules(
+    tables: Tables, low: float, high: float, split: str, axis: str, when: str = "true", aside: float = 0.0
+) -> Any:
+    """Lines of the closed-form predictors between `low` and `high`, each with its name. `when`: an expression;
+    while it is false they lie unseen at `aside`, among what is shown: no axis has an extent of absent lines."""
     import altair as alt
 
     known = [rung for rung in reference_values(tables.get("reference"), split) if low <= rung.value <= high]
     if not known:
         return None
     rows = [{"predictor": rung.label, "mse": rung.value, "line": rung.line} for rung in known]
-    base = alt.Chart(_values(pd.DataFrame(rows), ["predictor", "mse", "line"])).transform_filter(when)
-    place = {axis: (alt.Y if axis == "y" else alt.X)("mse:Q")}
+    base = alt.Chart(_values(pd.DataFrame(rows), ["predictor", "mse", "line"])).transform_calculate(
+        at=f"{when} ? datum.mse : {aside!r}"
+    )
+    place = {
+        axis: (alt.Y if axis == "y" else alt.X)("at:Q"),
+        "opacity": alt.condition(when, alt.value(1), alt.value(0)),
+    }
     lines = base.mark_rule(strokeDash=[4, 3], color=RULE).encode(
         **place, tooltip=["predictor:N", _number("mse", "MSE")]
     )
