@@ -132,4 +132,12 @@ def test_compute_is_counted_as_a_step_executes_it(repository: Path) -> None:
     mined, random = ratios("laptop_mlp", "adversarial"), ratios("laptop_mlp", "random")
     assert f"to {mined[0]:.2f} to 1 for `adversarial` and {random[0]:.2f} to 1 for `random`" in page
     assert f"the count says {mined[1]:.2f} and {random[1]:.2f}" in page
+    summary = TABLES["summary"].read(repository / "results/shipped/laptop_mlp/experiments/summary.csv")
+    madds = summary.query("experiment == 'strategies' and metric == 'mse_id'").set_index("variant")[
+        "madds_per_step"
+    ]
+    old = [madds[name] / madds["none"] for name in ("adversarial", "random")]
+    assert "theirs charges {:.2f} and {:.2f}".format(*old) in page
+    over = [round(100 * (was / now - 1)) for was, now in zip(old, (mined[1], random[1]), strict=True)]
+    assert "negatives pay {} to {} % too much".format(*sorted(over)) in page
     assert "{:.2f} to 1 and {:.2f} to 1.)".format(*ratios("laptop", "adversarial")) in page

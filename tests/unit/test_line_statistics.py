@@ -106,5 +106,10 @@ def test_a_contrast_has_the_matrices_in_its_crossed_interval() -> None:
     assert reach == pytest.approx(row["difference"] - row["crossed_low"])
     assert reach == pytest.approx(stats.t.ppf(0.975, 39) * by_matrix.std(ddof=1) / math.sqrt(40), rel=0.05)
     assert row["matrix_share"] > 0.9 and reach > 5 * (row["ci_high"] - row["difference"])
+    apart = {"t": {"id": left.loc[[0, 1]]}, "b": {"id": errors["b"]["id"].loc[[5, 6]]}}
+    strangers = contrast(
+        runs({"t": [1.0, 2.0], "b": [1.0, 3.0]}, seeds={"t": [0, 1], "b": [5, 6]}), [("t", "b")], errors=apart
+    )
+    assert strangers["n_pairs"].eq(0).all() and strangers["crossed_low"].isna().all()
     without = contrast(runs({"t": [1.0, 2.0], "b": [1.0, 3.0]}), [("t", "b")])
     assert without[["crossed_low", "crossed_high", "matrix_share"]].isna().all(axis=None)

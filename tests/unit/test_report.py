@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -185,6 +186,13 @@ def test_charts_stand_beside_their_figures_and_hold_their_runs(page: Page, sourc
     finished = runs.dropna(subset=["mse_id"]).set_index(["variant", "seed"])["mse_id"]
     assert shown == pytest.approx(finished.to_dict(), rel=1e-5)
     assert source.count("// the runtime") == 1
+
+
+def test_a_chart_of_one_test_set_has_no_hole_where_the_other_would_be() -> None:
+    """Every run lost its second test set: an expression that holds `nan` would not be one."""
+    tables = make_tables()
+    tables = {**tables, "runs": tables["runs"].assign(mse_ood=math.nan)}
+    assert "nan" not in json.dumps(charts.chart("strategy_comparison", tables)).lower()
 
 
 def test_a_chart_says_what_its_tables_say() -> None:

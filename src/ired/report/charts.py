@@ -129,6 +129,7 @@ def strategy_comparison(tables: Tables) -> alt.LayerChart | None:
              _number("ci_high", "to"), "n:Q"]  # fmt: skip
     bars = means.mark_rule(strokeWidth=2, color=RULE).encode(x="ci_low:Q", x2="ci_high:Q", y=y, tooltip=words)
     ticks = means.mark_tick(thickness=2, size=18, color="#222222").encode(x="mean:Q", y=y, tooltip=words)
+    elsewhere = {m: long.loc[long["metric"] != m, "value"].mean() for m in TEST_METRICS}
     rules = [
         _rules(
             tables,
@@ -136,7 +137,7 @@ def strategy_comparison(tables: Tables) -> alt.LayerChart | None:
             s,
             "x",
             f"{split.name} == '{metric}'",
-            float(long.loc[long["metric"] != metric, "value"].mean()),
+            float(long["value"].mean() if math.isnan(elsewhere[metric]) else elsewhere[metric]),
         )
         for metric, s in TEST_METRICS.items()
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ired import sentences
 from ired.record import schema
 from ired.record.metrics import TEST_METRICS
 from ired.statistics import pairs
-from ired.statistics.crossed import crossed
+from ired.statistics.crossed import MatrixErrors, crossed
 from ired.statistics.samples import Values, mean
 from ired.statistics.summary import by_variant, finite, measured_metrics
 
@@ -70,10 +70,7 @@ def accompanying_numbers(paired: tuple[Values, Values], groups: tuple[Values, Va
     }
 
 
-Errors = Mapping[str, Mapping[str, pd.DataFrame]]  # variant -> test set -> (seeds, matrices)
-
-
-def crossed_numbers(errors: Errors, treatment: str, baseline: str, metric: str) -> dict[str, float]:
+def crossed_numbers(errors: MatrixErrors, treatment: str, baseline: str, metric: str) -> dict[str, float]:
     """The paired difference with fresh seeds and fresh matrices in its interval; NaN without errors of every matrix."""
     split = TEST_METRICS.get(metric, "")
     left, right = (errors.get(name, {}).get(split) for name in (treatment, baseline))
@@ -94,7 +91,7 @@ def contrast(
     margin: float = 0.05,
     metrics: Sequence[str] | None = None,
     accompany: bool = True,
-    errors: Errors | None = None,
+    errors: MatrixErrors | None = None,
 ) -> pd.DataFrame:
     """contrasts.csv: paired differences over the seeds two variants share, their tests, verdict and sentence.
 

@@ -8,9 +8,11 @@ Casella and McCulloch 1992), whose degrees of freedom are Satterthwaite's.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -18,6 +20,8 @@ from ired.record.metrics import ALPHA
 from ired.statistics.samples import Interval
 
 Array = NDArray[np.float64]
+MatrixErrors = Mapping[str, Mapping[str, pd.DataFrame]]
+"""Variant -> test set -> squared errors: a row for each finished seed, a column for each matrix."""
 
 
 class Crossed(NamedTuple):
@@ -39,9 +43,9 @@ class Crossed(NamedTuple):
 
 
 def crossed(values: Array) -> Crossed:
-    """The mean of values (S, M) over seeds and matrices that are both a sample."""
+    """The mean of values (S, M) over seeds and matrices that are both a sample; NaN where there are none."""
     count_s, count_m = values.shape
-    mean = float(values.mean())
+    mean = float(values.mean()) if values.size else math.nan
     if min(count_s, count_m) < 2:
         return Crossed(mean, *(math.nan,) * 5)
     by_seed, by_matrix = values.mean(1), values.mean(0)

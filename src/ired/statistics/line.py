@@ -17,7 +17,7 @@ from scipy import stats
 
 from ired.record import schema
 from ired.record.metrics import ALPHA, TEST_METRICS
-from ired.statistics.crossed import crossed
+from ired.statistics.crossed import MatrixErrors, crossed
 from ired.statistics.pairs import holm
 from ired.statistics.worth import clopper_pearson
 
@@ -32,7 +32,7 @@ def interquartile_mean(values: Array) -> float:
 
 
 def against_line(
-    errors: Mapping[str, Mapping[str, pd.DataFrame]], line: Mapping[str, Array], strategies: Mapping[str, str]
+    errors: MatrixErrors, line: Mapping[str, Array], strategies: Mapping[str, str]
 ) -> pd.DataFrame:
     """against_line.csv.
 

@@ -14,6 +14,7 @@ from ired.record import schema
 from ired.record.run_folder import Run
 from ired.record.table import Table
 from ired.statistics import against_line, contrast, effects, equal_compute, nominate, summarise
+from ired.statistics.crossed import MatrixErrors
 from ired.tables.specification import ExperimentSpec, VariantSpec
 
 
@@ -44,8 +45,8 @@ def tabulate(
     return tables
 
 
-def errors_by_variant(runs: Iterable[tuple[VariantSpec, Run]]) -> dict[str, dict[str, pd.DataFrame]]:
-    """variant -> test set -> squared errors: a row for each finished seed, a column for each problem."""
+def errors_by_variant(runs: Iterable[tuple[VariantSpec, Run]]) -> MatrixErrors:
+    """The squared errors of every finished run."""
     found: dict[str, dict[str, dict[int, NDArray[np.float64]]]] = {}
     for _, run in runs:
         for split, errors in run.errors.items():
