@@ -54,3 +54,11 @@ rule all:
         ],
         [f"results/{SCALE}/tables/{e}/{name}.csv" for e in STUDY.scale(SCALE).experiments for name in TABLES],
         [path for name in ("metrics.json", "history.csv", "model.safetensors") for path in of_scale(f"{RUN}/{name}")],
+
+
+# Snakemake would say that no rule makes it, and not what was meant.
+if workflow.is_main_process:
+    try:
+        refuse_unknown(targets_of(sys.argv[1:]), STUDY, [rule.name for rule in workflow.rules], is_made)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None

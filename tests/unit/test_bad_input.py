@@ -383,6 +383,14 @@ def test_a_table(name: str, damage: Callable[[Path], None], tmp_path: Path) -> N
     refusal(lambda: read_whole(TABLES, folder), f"{name}.csv")
 
 
+def test_a_ladder_without_the_line(tmp_path: Path) -> None:
+    tables = make_tables()
+    reference = tables["reference"]
+    tables["reference"] = reference[~((reference["split"] == "ood") & reference["line"].astype(bool))]
+    folder = write_tables(tables, tmp_path, "laptop", "strategies")
+    refusal(lambda: read_whole(["reference"], folder), "reference.csv", "predictor to beat on test set ood")
+
+
 def test_a_blank_mean(tmp_path: Path) -> None:
     tables = make_tables()
     tables["summary"].loc[0, "mean"] = float("nan")

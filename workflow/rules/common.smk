@@ -11,9 +11,12 @@ defer("torch")  # a plan needs settings alone, and must not wait for what they s
 
 from ired.figures import FIGURES
 from ired.record.schema import DIAGNOSTICS, TABLES, WORTH
+from ired.study.asked import refuse_files_for_folders, refuse_unknown, refuse_without_effect, typed
 from ired.study.memory import machine_memory, refuse_what_cannot_fit
 from ired.study.resolve import ResolvedStudy
+from snakemake.cli import parse_args
 from snakemake.logging import logger
+from snakemake.utils import update_config
 
 # `python` by its full path: a job's PATH on a cluster node need not hold this environment.
 PY = shlex.quote(sys.executable)
@@ -22,7 +25,13 @@ PY = shlex.quote(sys.executable)
 shell.prefix("set -euo pipefail; export PYTHONUNBUFFERED=1; ")
 
 try:
+    asked = typed(workflow.config_settings.overwrite_config)
+    update_config(config, asked)
+    if workflow.is_main_process:
+        refuse_without_effect(asked, config)
     STUDY = ResolvedStudy(config, figures=FIGURES)
+    if workflow.is_main_process:
+        refuse_files_for_folders(Path("results"), STUDY.study.scale)
     if workflow.local_exec:
         refuse_what_cannot_fit(STUDY, STUDY.study.scale, machine_memory())
 except UserError as error:

@@ -79,3 +79,17 @@ for name in STUDY.study.experiments:
         input:
             figure_paths(SCALE, name),
         localrule: True
+
+
+def is_made(path):
+    """Whether some rule makes a file of this path."""
+    return any(rule.is_producer(path) for rule in workflow.rules)
+
+
+def targets_of(words):
+    """The targets among the words of the command line, read by Snakemake's own parser where one may be a mistake: it takes
+    a quarter of a second."""
+    names = {rule.name for rule in workflow.rules}
+    plain = [word for word in words if not word.startswith("-") and "=" not in word and not word.isdigit()]
+    doubtful = [word for word in plain if word not in names and not os.path.isfile(word) and not is_made(word)]
+    return parse_args(words)[1].targets if [word for word in doubtful if not word.startswith("profiles/")] else []

@@ -54,6 +54,16 @@ def refuse_holes(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
     finished = runs[runs["status"] == "finished"]
     if finished["mse_id"].isna().any():
         raise FileFault("invalid", folder / "runs.csv", "a finished run without its error")
+    reference = tables.get("reference")
+    if reference is not None:
+        beaten = set(reference.loc[reference["line"].astype(bool), "split"])
+        for split in reference["split"].unique():
+            if split not in beaten:
+                raise FileFault(
+                    "invalid",
+                    folder / "reference.csv",
+                    f"no row of the predictor to beat on test set {split}",
+                )
     for name, table in tables.items():
         declared = TABLES.get(name)
         if name == "runs" or declared is None or "variant" not in declared.names or not len(table):
