@@ -334,8 +334,6 @@ def test_jobs_are_cancelled_once_the_scheduler_is_back(
 def test_states_come_from_squeue_whatever_the_executor_asks(
     repository: Path, tmp_path: Path, slurm: FakeSlurm
 ) -> None:
-    slurm.says("squeue", 'echo "squeue $*"')
-    slurm.says("sacct", 'echo "sacct $*"')
     shutil.copytree(repository / "profiles/slurm/bin", tmp_path / "patient")
     environment = os.environ | {"PATH": f"{tmp_path / 'patient'}:{os.environ['PATH']}"}
 
@@ -343,6 +341,7 @@ def test_states_come_from_squeue_whatever_the_executor_asks(
         return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
 
     slurm.says("squeue", 'printf "7|PREEMPTED\\n8|RUNNING\\n"')
+    slurm.says("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
     states = "7|CANCELLED\n8|RUNNING\n"
     assert say("squeue", "--format=%i|%T", "--states=all", "--noheader", "--name", "ired_1") == states
     assert say("sacct", "-X", "--name", "ired_1") == states
@@ -352,7 +351,28 @@ def test_states_come_from_squeue_whatever_the_executor_asks(
         down = subprocess.run([asked, "--name", "x"], env=environment, capture_output=True, text=True)
         assert (down.returncode, down.stdout) == (1, ""), "no answer is not an empty one"
 
-    slurm.says("squeue", 'echo "squeue $*"')
+    slurm.says("squeue", 'echo "$*" > "$0.asked"')
+    slurm.says("sacct", 'echo "sacct $*"')
     query = ("sacct", "-X", "--parsable2", "--format=JobIdRaw,State", "--endtime", "now", "--name", "ired_1")
-    assert say(*query) == "squeue --noheader --states=all --format=%i|%T --name ired_1\n"
+    say(*query)
+    asked = (slurm.folder / "squeue.asked").read_text()
+    assert asked == "--noheader --states=all --format=%i|%T --name ired_1\n"
     assert say("sacct", "-j", "7.0", "--format=Reason") == "sacct -j 7.0 --format=Reason\n"
+
+
+def test_accounting_adds_what_squeue_has_forgotten(
+    repository: Path, tmp_path: Path, slurm: FakeSlurm
+) -> None:
+    """A job that ended more than MinJobAge ago is not in squeue; what squeue lists is believed before accounting."""
+    slurm.says("squeue", 'printf "8|PENDING\\n9|RUNNING\\n"')
+    slurm.says(
+        "sacct",
+        'echo "$*" > "$0.asked"; printf "6|COMPLETED\\n7|CANCELLED by 1000\\n8|PREEMPTED\\n10|PREEMPTED\\n"',
+    )
+    shutil.copytree(repository / "profiles/slurm/bin", tmp_path / "patient")
+    environment = os.environ | {"PATH": f"{tmp_path / 'patient'}:{os.environ['PATH']}"}
+    query = ("squeue", "--format=%i|%T", "--states=all", "--noheader", "--name", "ired_1")
+    said = subprocess.run(query, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["8|PENDING", "9|RUNNING", "6|COMPLETED", "7|CANCELLED", "10|CANCELLED"]
+    asked = (slurm.folder / "sacct.asked").read_text().split()
+    assert asked[-2:] == ["--name", "ired_1"] and "--format=JobIdRaw,State" in asked and "-X" in asked

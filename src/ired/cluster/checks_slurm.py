@@ -45,6 +45,9 @@ def scheduler_config(subject: Subject) -> Iterator[Check]:
     seconds = int(age.group()) if age else 0
     if seconds >= SAFE_AGE:
         yield Check("status command", OK, f"MinJobAge {seconds} s: squeue remembers ended jobs long enough")
+    elif ask("sacct", "-X", "--noheader", "--starttime", "now").ok:
+        fact = f"MinJobAge {seconds} s: what squeue forgets, accounting remembers"
+        yield Check("status command", OK, fact)
     else:
         cure = "ask for a longer MinJobAge; until then watch `python -m ired status` for lost jobs"
         yield Check("status command", FAIL, f"MinJobAge {seconds} s is below {SAFE_AGE} s", cure)
