@@ -71,6 +71,7 @@ bench: environment
 	$(BIN)/python benchmarks/training_step.py --network equivariant --threads 1
 	$(BIN)/python benchmarks/training_step.py --size laptop_mlp --threads 1
 	$(BIN)/python benchmarks/training_step.py --size paper
+	$(BIN)/python benchmarks/startup.py --scale laptop
 
 test-slurm: environment
 	$(BIN)/python -m pytest -m slurm tests/slurm -rs

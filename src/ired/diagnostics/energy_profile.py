@@ -68,14 +68,13 @@ def diversity_statistics(negative: Tensor) -> dict[str, float]:
     y = negative.double()
     return {
         "diversity_distance": torch.pdist(y).mean().item(),
-        "effective_rank": effective_rank(y - y.mean(0)).item(),
+        "effective_rank": effective_rank(torch.linalg.svdvals(y - y.mean(0))).item(),
     }
 
 
-def effective_rank(matrix: Tensor) -> Tensor:
-    """exp(H(p)) of matrices (..., N, D) -> (...), p the singular values over their sum (Roy & Vetterli, EUSIPCO 2007,
-    definition 1). 1 for a matrix of zeros."""
-    singular = torch.linalg.svdvals(matrix)
+def effective_rank(singular: Tensor) -> Tensor:
+    """exp(H(p)) of matrices with these singular values, (..., K) -> (...), p the values over their sum (Roy & Vetterli,
+    EUSIPCO 2007, definition 1). 1 for a matrix of zeros."""
     share = singular / singular.sum(-1, keepdim=True).clamp(min=1e-300)
     return torch.special.entr(share).sum(-1).exp()
 

@@ -7,12 +7,19 @@ from typing import Any
 
 import pandas as pd
 import torch
-from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from ired.diagnostics.energy_profile import effective_rank
 from ired.diagnostics.subject import Diagnostic, Level, Subject
 from ired.record.schema import GIVEAWAYS
+
+# Which negatives are told from which truths, by the column that says how well.
+PAIRS = {
+    "auc": ("implied", "truth"),
+    "auc_control": ("control", "truth"),
+    "auc_noised": ("negative", "noised"),
+    "auc_noised_control": ("noised control", "noised"),
+}
 
 
 def scalars(matrices: Tensor) -> dict[str, Tensor]:
@@ -28,15 +35,15 @@ def scalars(matrices: Tensor) -> dict[str, Tensor]:
         "sigma_min": singular[..., -1],
         "symmetry_defect": (y - y.mT).flatten(-2).norm(dim=-1) / norm,
         "norm": norm,
-        "rank": effective_rank(y),
+        "rank": effective_rank(singular),
         "spread": torch.cdist(matrices.double(), matrices.double()).sum(1) / (len(matrices) - 1),
     }
 
 
 def auc(negative: Tensor, positive: Tensor) -> float:
     """P[a negative's number is larger than a positive's], ties half (Mann & Whitney 1947): (N,) and (M,)."""
-    statistic = mannwhitneyu(negative.numpy(), positive.numpy(), method="asymptotic").statistic
-    return float(statistic) / (len(negative) * len(positive))
+    larger, equal = negative[:, None] > positive, negative[:, None] == positive
+    return larger.double().mean().item() + equal.double().mean().item() / 2
 
 
 def rank_one(matrices: Tensor) -> Tensor:
@@ -51,20 +58,20 @@ def giveaways(truth: Tensor, implied: Tensor, noised: Tensor, negative: Tensor) 
     """Rows of giveaways.csv without their key, from four (N, n^2): X, the solution that each negative stands
     for, and both noised and brought to the solution's scale."""
     control = rank_one(implied)
-    pairs = {
-        "auc": (implied, truth),
-        "auc_control": (control, truth),
-        "auc_noised": (negative, noised),
+    found = {
+        "truth": scalars(truth),
+        "implied": scalars(implied),
+        "control": scalars(control),
+        "noised": scalars(noised),
+        "negative": scalars(negative),
         # The negative's own noise stays where it is.
-        "auc_noised_control": (negative.double() - implied.double() + control, noised),
+        "noised control": scalars(negative.double() - implied.double() + control),
     }
-    measured = {name: (scalars(one), scalars(other)) for name, (one, other) in pairs.items()}
-    own, of_truth = measured["auc"]
     rows: list[dict[str, Any]] = []
-    for name in own:
-        medians = {"truth": of_truth[name].median().item(), "implied": own[name].median().item()}
-        told = {column: auc(one[name], other[name]) for column, (one, other) in measured.items()}
-        rows.append({"scalar": name} | medians | told)
+    for name in found["truth"]:
+        row: dict[str, Any] = {"scalar": name}
+        row |= {which: found[which][name].median().item() for which in ("truth", "implied")}
+        rows.append(row | {column: auc(found[a][name], found[b][name]) for column, (a, b) in PAIRS.items()})
     return rows
 
 

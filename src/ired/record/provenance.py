@@ -47,7 +47,9 @@ def packages() -> dict[str, str]:
 
 def environment_digest() -> str:
     """A digest of every installed distribution and its version: equal environments have equal digests."""
-    found = {f"{d.metadata['Name']}=={d.version}".lower() for d in metadata.distributions()}
+    # Folders are named after name and version; reading each one's metadata would take a tenth of a second of every job.
+    entries = (entry.name for path in sys.path if os.path.isdir(path) for entry in os.scandir(path))
+    found = {name.lower() for name in entries if name.endswith((".dist-info", ".egg-info"))}
     return hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:16]
 
 

@@ -14,6 +14,7 @@ quick. (The same fit on float32 matrices is wrong by a factor of two: powers of 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -165,9 +166,16 @@ def newton_schulz_start(values: Eigenvalues) -> float:
 def ladder(fit: Eigenvalues) -> list[tuple[str, int, Apply]]:
     """(name, coefficients, p on eigenvalues) of every predictor, fitted on the eigenvalues of the `fit` set."""
     steps: list[tuple[str, int, Apply]] = [("zero", 0, np.zeros_like)]
-    steps += [(name, degree + 1, fit_polynomial(fit, degree)) for name, degree in POLYNOMIALS.items()]
+    for name, degree in POLYNOMIALS.items():
+        steps.append((name, degree + 1, at_first_use(partial(fit_polynomial, fit, degree))))
     start = newton_schulz_start(fit)
     return steps + [(f"newton_schulz{k}", 0, newton_schulz(k, start)) for k in NEWTON_SCHULZ_STEPS]
+
+
+def at_first_use(make: Callable[[], Apply]) -> Apply:
+    """A function that is made when it is first called: a diagnosis asks for the line alone, of many ensembles."""
+    made = cache(make)
+    return lambda values: made()(values)
 
 
 def spectral_error(values: Eigenvalues, apply: Apply) -> NDArray[np.float64]:

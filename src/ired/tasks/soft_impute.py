@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from scipy.optimize import minimize_scalar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,6 +62,9 @@ def soft_impute(
 
 def fit_fraction(observed: Tensor, mask: Tensor, solution: Tensor) -> float:
     """The penalty fraction with the least squared error on the unknown entries of these problems."""
+    from scipy.optimize import (
+        minimize_scalar,  # every training would wait for it, and only predictors are fitted
+    )
 
     def error(log_fraction: float) -> float:
         estimate = soft_impute(observed, mask, 10**log_fraction)
