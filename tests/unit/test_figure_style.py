@@ -19,14 +19,9 @@ from figure_checks import artists, fresh_environment, texts, unreadable
 from ired.figures import draw
 from ired.figures.toolkit.axes import EvenDecimals
 from ired.figures.toolkit.labels import spread
-from ired.figures.toolkit.style import (
-    STRATEGY_COLOURS,
-    PlainPowers,
-    roster,
-    strategy_colour,
-    variant_label,
-    variant_styles,
-)
+from ired.figures.toolkit.powers import PlainPowers
+from ired.figures.toolkit.style import STRATEGY_COLOURS, strategy_colour
+from ired.figures.toolkit.variants import roster, variant_label, variant_styles
 from synthetic_design import ABLATION, CROWD, STUDY, SWEEP, Design
 from synthetic_tables import Tables, make_tables
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ired.figures.toolkit.figure import Figure
-    from ired.figures.toolkit.style import Sheet
+    from ired.figures.toolkit.sheet import Sheet
 
 FIGURES: tuple[str, ...] = tuple(
     sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
@@ -51,7 +51,8 @@ def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Sheet:
     missing = [table for table in chosen.tables if table not in tables]
     if missing:
         raise UserError(f"figure {name} needs the table {', '.join(missing)}; make the tables first")
-    from ired.figures.toolkit.style import roster, styled
+    from ired.figures.toolkit.sheet import styled
+    from ired.figures.toolkit.variants import roster
 
     own = {t: tables[t] for t in (*chosen.tables, *chosen.optional) if t in tables}
     with roster(tables.get("runs")):

@@ -25,14 +25,9 @@ from ired.figures.toolkit.rows import (
     row_height,
     row_names,
 )
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    QUIET,
-    Sheet,
-    note,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import QUIET
+from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import budget_message
 
 

@@ -18,14 +18,9 @@ from ired.figures.toolkit.rows import (
     row_label,
     row_names,
 )
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    FAINT,
-    Sheet,
-    note,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import FAINT
+from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import contrasts_message
 
 

@@ -21,15 +21,8 @@ from ired.figures.toolkit.rows import (
     present_metrics,
     seed_values,
 )
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    Sheet,
-    ink,
-    note,
-    shade,
-    sheet,
-    strategy_colour,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import ink, shade, strategy_colour
 from ired.record.metrics import SPLITS, TEST_METRICS
 from ired.sentences.messages import contrasts_message
 

@@ -13,15 +13,9 @@ from ired.figures.toolkit.levels import (
     name_panels,
     quantile_band,
 )
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    INK,
-    QUIET,
-    Sheet,
-    note,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK, QUIET
+from ired.figures.toolkit.variants import variant_styles
 
 CONDITIONING = (("log_abs_det", "log |det|"), ("log10_cond", "log₁₀ cond"), ("sigma_min", "σ min"))
 PAIRS = (("truth", "implied"), ("positive", "negative"))

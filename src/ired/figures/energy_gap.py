@@ -12,11 +12,8 @@ from ired.figures.toolkit.levels import (
     percent_axes,
     wide_scale,
 )
-from ired.figures.toolkit.style import (
-    INK,
-    Sheet,
-    note,
-)
+from ired.figures.toolkit.sheet import Sheet, note
+from ired.figures.toolkit.style import INK
 from ired.sentences.messages import shares_message
 
 

@@ -9,7 +9,9 @@ from ired.figures.toolkit.arms import arm_panels, shared_labels
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.style import INK, QUIET, Sheet, note, variant_styles
+from ired.figures.toolkit.sheet import Sheet, note
+from ired.figures.toolkit.style import INK, QUIET
+from ired.figures.toolkit.variants import variant_styles
 
 HIGHEST = 3.0  # a prediction or a scale beyond it is cut, since the question is how far from 1 a scale lies
 

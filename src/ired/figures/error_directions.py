@@ -16,11 +16,8 @@ from ired.figures.toolkit.labels import Mark, edge_labels
 from ired.figures.toolkit.levels import (
     percent_axes,
 )
+from ired.figures.toolkit.sheet import Sheet, note
 from ired.figures.toolkit.splits import LINE, by_split
-from ired.figures.toolkit.style import (
-    Sheet,
-    note,
-)
 
 
 def draw(error_directions: pd.DataFrame) -> Sheet:

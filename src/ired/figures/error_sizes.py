@@ -11,8 +11,9 @@ from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.labels import Mark, edge_labels, legend_columns
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
 from ired.figures.toolkit.splits import LINE, MARKER_SIZE, legend_handle
-from ired.figures.toolkit.style import DOUBLE, Sheet, note, sheet, variant_styles
+from ired.figures.toolkit.variants import variant_styles
 from ired.record.metrics import SPLITS
 
 

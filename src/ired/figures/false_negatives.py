@@ -17,15 +17,9 @@ from ired.figures.toolkit.levels import (
     last_phase,
     percent_axes,
 )
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    INK,
-    Sheet,
-    ink,
-    note,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK, ink
+from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import shares_message
 
 

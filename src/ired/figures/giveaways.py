@@ -8,7 +8,9 @@ from matplotlib.lines import Line2D
 from ired.figures.toolkit.bands import over_seeds
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.levels import LEVEL, ROW, last_phase, name_panels
-from ired.figures.toolkit.style import DOUBLE, INK, QUIET, Sheet, note, sheet, variant_styles
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK, QUIET
+from ired.figures.toolkit.variants import variant_styles
 
 SCALARS = {
     "log10_cond": "log₁₀ cond",

@@ -8,7 +8,9 @@ from matplotlib.ticker import MaxNLocator
 
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.levels import ramp
-from ired.figures.toolkit.style import DOUBLE, INK, Sheet, ink, note, shade, sheet, variant_styles
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK, ink, shade
+from ired.figures.toolkit.variants import variant_styles
 
 PANELS = (
     ("cosine", "cosine of the two gradients"),

@@ -15,16 +15,9 @@ from ired.figures.toolkit.labels import Mark, edge_labels, legend_columns, point
 from ired.figures.toolkit.levels import (
     last_phase,
 )
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    INK,
-    QUIET,
-    Sheet,
-    ink,
-    note,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK, QUIET, ink
+from ired.figures.toolkit.variants import variant_styles
 
 HARDNESS = (
     ("distance", "distance of negative from positive\n← harder", False),

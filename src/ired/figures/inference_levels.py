@@ -8,7 +8,9 @@ from ired.figures.toolkit.axes import log_axis
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.style import DOUBLE, INK, Sheet, note, sheet, variant_styles
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK
+from ired.figures.toolkit.variants import variant_styles
 
 SPLITS = {"id": "in distribution", "ood": "out of distribution"}
 

@@ -14,14 +14,9 @@ from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS, LINES
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.labels import Mark, edge_labels
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    Sheet,
-    ink,
-    note,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import ink
+from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import curves_message
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.levels import by_phase, percent_axes
-from ired.figures.toolkit.style import Sheet, note
+from ired.figures.toolkit.sheet import Sheet, note
 from ired.sentences.messages import shares_message
 
 

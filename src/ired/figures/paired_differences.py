@@ -22,17 +22,9 @@ from ired.figures.toolkit.rows import (
     row_height,
     row_names,
 )
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    INK,
-    QUIET,
-    Sheet,
-    VariantStyle,
-    ink,
-    note,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK, QUIET, ink
+from ired.figures.toolkit.variants import VariantStyle, variant_styles
 from ired.record.metrics import ALPHA, SPLITS, TEST_METRICS
 from ired.sentences.messages import contrasts_message
 

@@ -26,16 +26,9 @@ from ired.figures.toolkit.rows import (
     row_label,
     row_names,
 )
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    INK,
-    QUIET,
-    Sheet,
-    note,
-    sheet,
-    strategy_colour,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK, QUIET, strategy_colour
+from ired.figures.toolkit.variants import variant_styles
 from ired.record.metrics import TEST_METRICS
 
 PUBLISHED_N = 20  # matrix size of every published value

@@ -10,7 +10,8 @@ from ired.figures.toolkit.axes import Rung, log_axis, reference_lines
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.labels import edge_labels
 from ired.figures.toolkit.rows import draw_interval, row_names
-from ired.figures.toolkit.style import DOUBLE, INK, QUIET, Sheet, note, sheet, strategy_colour
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK, QUIET, strategy_colour
 from ired.record.metrics import SPLITS
 
 FLOOR = 1e-9  # a sum in float32 is wrong by less, and its line becomes an arrow

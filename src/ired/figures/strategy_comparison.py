@@ -13,13 +13,8 @@ from ired.figures.toolkit.rows import (
     row_label,
     row_names,
 )
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    Sheet,
-    note,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import line_message
 
 

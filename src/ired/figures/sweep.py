@@ -27,19 +27,9 @@ from ired.figures.toolkit.rows import (
     present_metrics,
     seed_values,
 )
-from ired.figures.toolkit.style import (
-    DASHES,
-    DOUBLE,
-    Sheet,
-    VariantStyle,
-    ink,
-    level_text,
-    note,
-    sheet,
-    strategy_colour,
-    strategy_marker,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import DASHES, ink, strategy_colour, strategy_marker
+from ired.figures.toolkit.variants import VariantStyle, level_text, variant_styles
 from ired.record.metrics import SPLITS, TEST_METRICS
 from ired.sentences.messages import effects_message
 

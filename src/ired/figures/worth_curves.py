@@ -15,7 +15,8 @@ from ired.figures.toolkit.arms import (
 )
 from ired.figures.toolkit.axes import reference_values
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.style import FAINT, Sheet, note
+from ired.figures.toolkit.sheet import Sheet, note
+from ired.figures.toolkit.style import FAINT
 
 SHOWN = 1.5  # a reference line further above the data than this factor would stretch the axis
 

@@ -10,7 +10,8 @@ import pandas as pd
 from ired.base.format_numbers import MINUS
 from ired.figures.toolkit.arms import OF_COMPUTE, arm_panels, arm_styles, banded, log_panel, shared_labels
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.style import INK, QUIET, Sheet, note
+from ired.figures.toolkit.sheet import Sheet, note
+from ired.figures.toolkit.style import INK, QUIET
 
 
 def draw(multipliers: pd.DataFrame) -> Sheet:

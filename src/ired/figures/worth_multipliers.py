@@ -14,7 +14,8 @@ from ired.figures.toolkit.arms import arm_styles
 from ired.figures.toolkit.axes import log_axis
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.rows import draw_interval, row_height, row_names
-from ired.figures.toolkit.style import DOUBLE, INK, QUIET, Sheet, ink, note, sheet
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.style import INK, QUIET, ink
 from ired.sentences.messages import worth_message
 
 

@@ -8,7 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ired.figures.toolkit.arms import arm_panels, arm_styles, shared_labels
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.style import QUIET, Sheet, note, shade
+from ired.figures.toolkit.sheet import Sheet, note
+from ired.figures.toolkit.style import QUIET, shade
 
 
 def draw(tuning: pd.DataFrame) -> Sheet:

@@ -12,7 +12,7 @@ import pandas as pd
 from ired.base.files import read_json
 from ired.figures import caption, figure, title
 from ired.figures.toolkit.output import read_tables
-from ired.figures.toolkit.style import NOTHING
+from ired.figures.toolkit.sheet import NOTHING
 from ired.record.schema import PUBLISHED, TABLES
 from ired.report import tables as shown
 from ired.report.charts import chart

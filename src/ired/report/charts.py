@@ -17,7 +17,8 @@ import pandas as pd
 
 from ired.figures import figure
 from ired.figures.toolkit.axes import reference_values
-from ired.figures.toolkit.style import ink, roster, variant_styles
+from ired.figures.toolkit.style import ink
+from ired.figures.toolkit.variants import roster, variant_styles
 from ired.record.metrics import LEVEL, SPLITS, TEST_METRICS
 
 if TYPE_CHECKING:  # it takes a second to import, and only a report needs it

@@ -9,17 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    INK,
-    QUIET,
-    Sheet,
-    VariantStyle,
-    ink,
-    power,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.powers import power
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, sheet
+from ired.figures.toolkit.style import INK, QUIET, ink
+from ired.figures.toolkit.variants import VariantStyle, variant_styles
 
 COLUMNS = 4
 OF_COMPUTE = {"madds": "counted multiply-adds", "seconds": "seconds of one core"}

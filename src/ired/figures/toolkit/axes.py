@@ -12,7 +12,8 @@ from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, MaxNLocato
 
 from ired.base.format_numbers import MINUS, number
 from ired.figures.toolkit.labels import Mark
-from ired.figures.toolkit.style import INK, QUIET, power
+from ired.figures.toolkit.powers import power
+from ired.figures.toolkit.style import INK, QUIET
 
 REFERENCE_COLOUR = "#8a8a8a"
 

@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ired.figures.toolkit.style import (
-    VariantStyle,
-)
+from ired.figures.toolkit.variants import VariantStyle
 
 FEW = 3  # of so few seeds the range is mostly chance, and one astray hides the others
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ired.figures.toolkit.style import Sheet
+from ired.figures.toolkit.sheet import Sheet
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A label wants to sit beside what it names. Where several want the same place, `spread` moves them as little as
 possible, and a thin leader keeps the connection. Positions are only known once the layout has run, so every
-helper here leaves a `place` function with the figure (see `style.Sheet.settle`).
+helper here leaves a `place` function with the figure (see `sheet.Sheet.settle`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from ired.figures.toolkit.style import INK, Sheet
+from ired.figures.toolkit.sheet import Sheet
+from ired.figures.toolkit.style import INK
 
 LABEL_SIZE = 6.5
 HALO = withStroke(linewidth=2, foreground="white")  # keeps a label readable where a line runs behind it

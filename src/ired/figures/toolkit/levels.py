@@ -15,15 +15,9 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.labels import LABEL_SIZE
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    Sheet,
-    VariantStyle,
-    ink,
-    shade,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, sheet
+from ired.figures.toolkit.style import ink, shade
+from ired.figures.toolkit.variants import VariantStyle, variant_styles
 
 LEVEL = "noise level t"
 ROW = 1.12  # inches per row of small multiples

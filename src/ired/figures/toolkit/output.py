@@ -19,7 +19,8 @@ from fontTools.subset import Options
 
 from ired.base.files import write_bytes
 from ired.figures import draw, figure
-from ired.figures.toolkit.style import PNG_DPI, RC, Sheet
+from ired.figures.toolkit.sheet import Sheet
+from ired.figures.toolkit.style import PNG_DPI, RC
 from ired.record.schema import PUBLISHED, TABLES, WORTH
 from ired.record.whole import Marks, refuse_holes, refuse_others
 

@@ -23,9 +23,7 @@ from ired.figures.toolkit.rows import (
     mark_cut_ends,
     seed_values,
 )
-from ired.figures.toolkit.style import (
-    VariantStyle,
-)
+from ired.figures.toolkit.variants import VariantStyle
 from ired.record.metrics import SPLITS, TEST_METRICS
 
 

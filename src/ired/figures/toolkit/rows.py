@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ired.figures.toolkit.style import VariantStyle, ink
+from ired.figures.toolkit.style import ink
+from ired.figures.toolkit.variants import VariantStyle
 from ired.record.metrics import TEST_METRICS
 
 

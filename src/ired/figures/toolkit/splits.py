@@ -9,14 +9,9 @@ from matplotlib.lines import Line2D
 
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.labels import legend_columns
-from ired.figures.toolkit.style import (
-    DOUBLE,
-    INK,
-    Sheet,
-    VariantStyle,
-    sheet,
-    variant_styles,
-)
+from ired.figures.toolkit.sheet import DOUBLE, Sheet, sheet
+from ired.figures.toolkit.style import INK
+from ired.figures.toolkit.variants import VariantStyle, variant_styles
 from ired.record.metrics import SPLITS
 
 LINE: dict[str, Any] = {"color": INK, "ls": (0, (4, 2)), "lw": 1, "gid": "reference:line"}

@@ -1,0 +1,123 @@
+"""The page of a figure: its size, its layout, its title.
+
+Figures are built on `matplotlib.figure.Figure` directly: no pyplot, hence no global state, no backend and half the
+import time.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatterMathtext
+from matplotlib.transforms import Bbox
+
+from ired.figures.toolkit.powers import PlainPowers
+from ired.figures.toolkit.style import INK, QUIET, RC
+
+SINGLE, DOUBLE = 3.4, 7.0  # column widths of a two-column page, inches
+TITLE_SIZE, TITLE_LETTERS = 9, 12.2  # points, and how many bold letters of it fit into an inch
+TITLE_PAD, TITLE_LINE = 0.06, 0.165  # inches
+NOTHING = "nothing-to-show"  # how an SVG says that its figure had no rows to draw
+
+
+class Sheet(Figure):
+    """A figure that places its direct labels once the layout is known."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pending: list[Callable[[], None]] = []
+        self.heading: Text | None = None
+        self.says_nothing = False
+
+    def settle(self) -> None:
+        """Run the layout, move the labels to where they do not overlap, then freeze the layout.
+
+        Frozen, because saving would otherwise lay out again around the moved labels and shift them; without
+        any engine, because with the frozen one saving draws twice.
+        """
+        self._plain_powers()
+        engine = self.get_layout_engine()
+        assert engine is not None
+        engine.execute(self)  # it measures twice by itself: tick labels change with the size of their axes
+        for place in self.pending:
+            place()
+        self.pending.clear()
+        self.set_layout_engine(None)
+
+    def _plain_powers(self) -> None:
+        """Labels of logarithmic axes in plain letters: to set mathematics takes as long as the rest of a figure."""
+        for ax in self.axes:
+            for axis in (ax.xaxis, ax.yaxis):
+                if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+                    axis.set_major_formatter(PlainPowers(axis.get_major_formatter()))
+                if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+                    axis.set_minor_formatter(PlainPowers(axis.get_minor_formatter()))
+
+    def put_title(self, words: str) -> None:
+        """Make the settled page higher by a title, wrapped to its width, above everything else."""
+        width, below = self.get_size_inches()
+        lines = textwrap.wrap(words, int(width * TITLE_LETTERS), break_on_hyphens=False)
+        above = below + TITLE_PAD + TITLE_LINE * len(lines)
+        share = below / above
+        self.set_size_inches(width, above)
+        for ax in self.axes:
+            box = ax.get_position()
+            ax.set_position((box.x0, box.y0 * share, box.width, box.height * share))
+        for legend in self.legends:
+            legend.set_bbox_to_anchor((0, 0, 1, share))
+        for label in (self._supxlabel, self._supylabel):  # type: ignore[attr-defined]
+            if label is not None:
+                label.set_y(label.get_position()[1] * share)
+        look: Any = {"va": "top", "linespacing": 1.15, "fontweight": "bold", "color": INK, "gid": "title"}
+        self.heading = self.text(
+            0.05 / width, 1 - 0.05 / above, "\n".join(lines), fontsize=TITLE_SIZE, **look
+        )
+
+    @contextmanager
+    def untitled(self) -> Iterator[Bbox]:
+        """Without its title for as long as this lasts; yields the page that is left, in inches."""
+        width, height = self.get_size_inches()
+        assert self.heading is not None
+        lines = self.heading.get_text().count("\n") + 1
+        below = height - TITLE_PAD - TITLE_LINE * lines
+        self.heading.set_visible(False)
+        try:
+            yield Bbox.from_bounds(0, 0, width, below)
+        finally:
+            self.heading.set_visible(True)
+
+
+def styled(draw: Callable[..., Sheet], tables: Mapping[str, pd.DataFrame], title: str, name: str) -> Sheet:
+    """Draw under this style, settle the labels, and put a title on it, its `name` where it shows nothing; the caller's
+    rcParams stay as they were."""
+    with mpl.rc_context(RC):
+        sheet = draw(**tables)
+        sheet.settle()
+        sheet.put_title(name if sheet.says_nothing else title)
+    return sheet
+
+
+def sheet(
+    rows: int, columns: int, width: float, height: float, **subplots: Any
+) -> tuple[Sheet, np.ndarray[Any, np.dtype[Any]]]:
+    """A figure of `width` x `height` inches and its (rows, columns) array of axes."""
+    figure = Sheet(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
+
+
+def note(message: str, width: float = DOUBLE, height: float = 1.2) -> Sheet:
+    """The figure of a table without the rows it needs: it says so, and the pipeline still has its file."""
+    figure, axes = sheet(1, 1, width, height)
+    figure.says_nothing = True
+    axes[0, 0].set_axis_off()
+    text = textwrap.fill(message, 95)
+    axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", color=QUIET, fontsize=8, gid=NOTHING)
+    return figure
