@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ired.figures import figure
-from ired.figures.toolkit.axes import reference_values
-from ired.figures.toolkit.style import ink
-from ired.figures.toolkit.variants import roster, variant_styles
+from ired.figures.toolkit.variants import roster
 from ired.record.metrics import LEVEL, SPLITS, TEST_METRICS
+from ired.report import chart_parts as parts
 
 if TYPE_CHECKING:  # it takes a second to import, and only a report needs it
     import altair as alt
 
 Tables = Mapping[str, pd.DataFrame]
-# A wheel that zoomed without a key would catch whoever scrolls past.
-ZOOM = "wheel![event.shiftKey]"
 AXES = {"step": "training steps", "madds": "multiply-adds", "seconds": "seconds of training"}
 PROFILE = {
     "gap_q50": "energy gap, negative minus positive (median)",
@@ -36,7 +33,6 @@ PROFILE = {
     "saturation_share": "share of pairs that teach nothing any more",
     "effective_rank": "directions in which the negatives differ",
 }
-RULE = "#6b6b6b"
 
 
 def chart(name: str, tables: Tables) -> dict[str, Any] | None:
@@ -72,9 +68,9 @@ def learning_curves(tables: Tables) -> alt.LayerChart | None:
     known = {column: words for column, words in AXES.items() if table[column].notna().any()}
     if table.empty or not known:
         return None
-    picked, axis = _picked(), _choice("axis", "Horizontal axis:", known)
+    picked, axis = parts.picked(), parts.choice("axis", "Horizontal axis:", known)
     lines = (
-        alt.Chart(_values(table, ["variant", "seed", *known, "mse_validation"]))
+        alt.Chart(parts.values(table, ["variant", "seed", *known, "mse_validation"]))
         .transform_calculate(x=f"datum[{axis.name}]")
         .mark_line(point=alt.OverlayMarkDef(size=24, filled=True), strokeWidth=1.2)
         .encode(
@@ -82,14 +78,14 @@ def learning_curves(tables: Tables) -> alt.LayerChart | None:
             y=alt.Y("mse_validation:Q", title="validation MSE (log)", scale=alt.Scale(type="log"),
                     axis=alt.Axis(format="~g")),
             detail="seed:N",
-            tooltip=["variant:N", "seed:N", *(_number(c, w) for c, w in known.items()),
-                     _number("mse_validation", "validation MSE")],
-            **_by_variant(table, picked),
+            tooltip=["variant:N", "seed:N", *(parts.number(c, w) for c, w in known.items()),
+                     parts.number("mse_validation", "validation MSE")],
+            **parts.by_variant(table, picked),
         )
-        .add_params(axis, picked, _zoom())
+        .add_params(axis, picked, parts.zoom())
     )  # fmt: skip
     low, high = table["mse_validation"].min() / 3, table["mse_validation"].max() * 3
-    return _layer(lines, _rules(tables, low, high, "id", "y"), height=320)
+    return parts.layer(lines, parts.rules(tables, low, high, "id", "y"), height=320)
 
 
 def strategy_comparison(tables: Tables) -> alt.LayerChart | None:
@@ -102,39 +98,41 @@ def strategy_comparison(tables: Tables) -> alt.LayerChart | None:
     long, summary = long.dropna(subset=["value"]), tables["summary"]
     if long.empty:
         return None
-    picked = _picked()
-    split = _choice("metric", "Test set:", {metric: SPLITS[s] for metric, s in TEST_METRICS.items()})
+    picked = parts.picked()
+    split = parts.choice("metric", "Test set:", {metric: SPLITS[s] for metric, s in TEST_METRICS.items()})
     order = list(summary["variant"].drop_duplicates())
     y = alt.Y("variant:N", title=None, sort=order)
     x = alt.Scale(zero=False)
     chosen = f"datum.metric == {split.name}"
     seeds = (
-        alt.Chart(_values(long, ["variant", "seed", "steps", "train_seconds", "metric", "value"]))
+        alt.Chart(parts.values(long, ["variant", "seed", "steps", "train_seconds", "metric", "value"]))
         .transform_filter(chosen)
         .mark_point(filled=True, size=50)
         .encode(
             x=alt.X("value:Q", title="test MSE per element (further left is better)", scale=x,
                     axis=alt.Axis(format="~g")),
             y=y,
-            tooltip=["variant:N", "seed:N", _number("value", "test MSE"), _number("steps", "steps"),
-                     _number("train_seconds", "seconds of training")],
-            **_by_variant(tables["runs"], picked),
+            tooltip=["variant:N", "seed:N", parts.number("value", "test MSE"), parts.number("steps", "steps"),
+                     parts.number("train_seconds", "seconds of training")],
+            **parts.by_variant(tables["runs"], picked),
         )
-        .add_params(split, picked, _zoom("x"))
+        .add_params(split, picked, parts.zoom("x"))
     )  # fmt: skip
     rows = summary[summary["metric"].isin(list(TEST_METRICS))]
     means = alt.Chart(
-        _values(rows, ["variant", "metric", "n", "mean", "ci_low", "ci_high"])
+        parts.values(rows, ["variant", "metric", "n", "mean", "ci_low", "ci_high"])
     ).transform_filter(chosen)
-    words = ["variant:N", _number("mean", "mean"), _number("ci_low", f"{LEVEL} interval from"),
-             _number("ci_high", "to"), "n:Q"]  # fmt: skip
-    bars = means.mark_rule(strokeWidth=2, color=RULE).encode(x="ci_low:Q", x2="ci_high:Q", y=y, tooltip=words)
+    words = ["variant:N", parts.number("mean", "mean"), parts.number("ci_low", f"{LEVEL} interval from"),
+             parts.number("ci_high", "to"), "n:Q"]  # fmt: skip
+    bars = means.mark_rule(strokeWidth=2, color=parts.RULE).encode(
+        x="ci_low:Q", x2="ci_high:Q", y=y, tooltip=words
+    )
     ticks = means.mark_tick(thickness=2, size=18, color="#222222").encode(x="mean:Q", y=y, tooltip=words)
     elsewhere = {m: long.loc[long["metric"] != m, "value"].mean() for m in TEST_METRICS}
     rules = [
-        _rules(
+        parts.rules(
             tables,
-            *_reach(long.loc[long["metric"] == metric, "value"]),
+            *parts.reach(long.loc[long["metric"] == metric, "value"]),
             s,
             "x",
             f"{split.name} == '{metric}'",
@@ -142,7 +140,7 @@ def strategy_comparison(tables: Tables) -> alt.LayerChart | None:
         )
         for metric, s in TEST_METRICS.items()
     ]
-    return _layer(bars, ticks, *rules, seeds, height=max(140, 42 * len(order)))
+    return parts.layer(bars, ticks, *rules, seeds, height=max(140, 42 * len(order)))
 
 
 def paired_differences(tables: Tables) -> alt.LayerChart | None:
@@ -169,28 +167,30 @@ def paired_differences(tables: Tables) -> alt.LayerChart | None:
         )  # fmt: skip
     if not rows:
         return None
-    split = _choice("metric", "Test set:", {m: SPLITS[s] for m, s in TEST_METRICS.items()})
+    split = parts.choice("metric", "Test set:", {m: SPLITS[s] for m, s in TEST_METRICS.items()})
     order = list(dict.fromkeys(bar["contrast"] for bar in bars))
     y = alt.Y("contrast:N", title=None, sort=order, axis=alt.Axis(labelLimit=220))
     chosen = f"datum.metric == {split.name}"
     seeds = (
-        alt.Chart(_values(pd.DataFrame(rows), ["contrast", "metric", "seed", "difference"]))
+        alt.Chart(parts.values(pd.DataFrame(rows), ["contrast", "metric", "seed", "difference"]))
         .transform_filter(chosen)
         .mark_point(filled=True, size=50, color="#0b5a8a", opacity=0.7)
         .encode(
             x=alt.X("difference:Q", title="difference in % of the baseline (further left is better)"),
             y=y,
-            tooltip=["contrast:N", "seed:N", _number("difference", "difference (%)")],
+            tooltip=["contrast:N", "seed:N", parts.number("difference", "difference (%)")],
         )
-        .add_params(split, _zoom("x"))
+        .add_params(split, parts.zoom("x"))
     )
-    means = alt.Chart(_values(pd.DataFrame(bars), list(bars[0]))).transform_filter(chosen)
-    words = ["contrast:N", "verdict:N", _number("mean", "mean (%)"),
-             _number("low", f"{LEVEL} interval from (%)"), _number("high", "to (%)")]  # fmt: skip
-    intervals = means.mark_rule(strokeWidth=2, color=RULE).encode(x="low:Q", x2="high:Q", y=y, tooltip=words)
+    means = alt.Chart(parts.values(pd.DataFrame(bars), list(bars[0]))).transform_filter(chosen)
+    words = ["contrast:N", "verdict:N", parts.number("mean", "mean (%)"),
+             parts.number("low", f"{LEVEL} interval from (%)"), parts.number("high", "to (%)")]  # fmt: skip
+    intervals = means.mark_rule(strokeWidth=2, color=parts.RULE).encode(
+        x="low:Q", x2="high:Q", y=y, tooltip=words
+    )
     ticks = means.mark_tick(thickness=2, size=18, color="#222222").encode(x="mean:Q", y=y, tooltip=words)
     zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="#222222").encode(x="zero:Q")
-    return _layer(intervals, seeds, ticks, zero, height=max(140, 42 * len(order)))
+    return parts.layer(intervals, seeds, ticks, zero, height=max(140, 42 * len(order)))
 
 
 def energy_gap(tables: Tables) -> alt.LayerChart | None:
@@ -202,12 +202,12 @@ def energy_gap(tables: Tables) -> alt.LayerChart | None:
     if not known:
         return None
     table = table[table[list(known)].notna().any(axis=1)]
-    picked = _picked()
-    quantity = _choice("quantity", "Quantity:", known, menu=True)
+    picked = parts.picked()
+    quantity = parts.choice("quantity", "Quantity:", known, menu=True)
     phases = sorted(table["phase"].unique(), reverse=True)
-    phase = _choice("phase", "After:", {p: f"{100 * p:g} % of training" for p in phases})
+    phase = parts.choice("phase", "After:", {p: f"{100 * p:g} % of training" for p in phases})
     lines = (
-        alt.Chart(_values(table, ["variant", "seed", "phase", "t", *known]))
+        alt.Chart(parts.values(table, ["variant", "seed", "phase", "t", *known]))
         .transform_filter(f"datum.phase == {phase.name}")
         .transform_calculate(y=f"datum[{quantity.name}]")
         .transform_filter("isValid(datum.y)")
@@ -216,109 +216,19 @@ def energy_gap(tables: Tables) -> alt.LayerChart | None:
             x=alt.X("t:Q", title="noise level (0 is nearly clean)", axis=alt.Axis(grid=False, tickMinStep=1)),
             y=alt.Y("y:Q", title=None),
             detail="seed:N",
-            tooltip=["variant:N", "seed:N", alt.Tooltip("t:Q", title="noise level"), _number("y", "value")],
-            **_by_variant(table, picked),
+            tooltip=[
+                "variant:N",
+                "seed:N",
+                alt.Tooltip("t:Q", title="noise level"),
+                parts.number("y", "value"),
+            ],
+            **parts.by_variant(table, picked),
         )
-        .add_params(quantity, phase, picked, _zoom())
+        .add_params(quantity, phase, picked, parts.zoom())
     )
-    return _layer(lines, height=300)
+    return parts.layer(lines, height=300)
 
 
 CHARTS: dict[str, Callable[[Tables], Any]] = {
     made.__name__: made for made in (learning_curves, strategy_comparison, paired_differences, energy_gap)
 }
-
-
-def _values(table: pd.DataFrame, columns: list[str]) -> alt.Data:
-    """Rows with six significant digits: more than a screen shows, in half the space."""
-    import altair as alt
-
-    def rounded(value: Any) -> Any:
-        if isinstance(value, float):
-            return float(f"{value:.6g}") if math.isfinite(value) else None
-        return value
-
-    rows = table[columns].astype(object).to_dict("records")
-    return alt.Data(values=[{key: rounded(value) for key, value in row.items()} for row in rows])
-
-
-def _number(column: str, title: str) -> alt.Tooltip:
-    import altair as alt
-
-    return alt.Tooltip(f"{column}:Q", title=title, format=".4~g")
-
-
-def _choice(name: str, label: str, options: Mapping[Any, str], menu: bool = False) -> alt.Parameter:
-    """A row of buttons, or a menu, that sets a parameter to one of the options' keys."""
-    import altair as alt
-
-    bind = (alt.binding_select if menu else alt.binding_radio)(
-        options=list(options), labels=list(options.values()), name=f"{label} "
-    )
-    return alt.param(name=f"chosen_{name}", value=next(iter(options)), bind=bind)
-
-
-def _picked() -> alt.Parameter:
-    """Variants that were clicked in the legend (with shift: several); none means all."""
-    import altair as alt
-
-    return alt.selection_point(name="picked", fields=["variant"], bind="legend")
-
-
-def _zoom(*along: Any) -> alt.Parameter:
-    """Drag to move, wheel with shift to zoom, along these axes (both if none is named)."""
-    import altair as alt
-
-    which: dict[str, Any] = {"encodings": list(along)} if along else {}
-    return alt.selection_interval(name="zoom", bind="scales", zoom=ZOOM, **which)
-
-
-def _by_variant(table: pd.DataFrame, picked: alt.Parameter) -> dict[str, Any]:
-    """A variant's colour and mark in figures; those that the legend leaves out fade."""
-    import altair as alt
-
-    styles = variant_styles(table)
-    colours = alt.Scale(domain=list(styles), range=[ink(style.colour) for style in styles.values()])
-    shown = alt.when(picked).then(alt.value(0.9)).otherwise(alt.value(0.06))
-    legend = alt.Legend(orient="top", title=None, labelLimit=260)
-    return {"color": alt.Color("variant:N", scale=colours, legend=legend), "opacity": shown}
-
-
-def _reach(values: pd.Series) -> tuple[float, float]:
-    span = max(values.max() - values.min(), 0.02 * values.max())
-    return values.min() - 2 * span, values.max() + 2 * span
-
-
-def _rules(
-    tables: Tables, low: float, high: float, split: str, axis: str, when: str = "true", aside: float = 0.0
-) -> Any:
-    """Lines of the closed-form predictors between `low` and `high`, each with its name. `when`: an expression;
-    while it is false they lie unseen at `aside`, among what is shown: no axis has an extent of absent lines."""
-    import altair as alt
-
-    known = [rung for rung in reference_values(tables.get("reference"), split) if low <= rung.value <= high]
-    if not known:
-        return None
-    rows = [{"predictor": rung.label, "mse": rung.value, "line": rung.line} for rung in known]
-    base = alt.Chart(_values(pd.DataFrame(rows), ["predictor", "mse", "line"])).transform_calculate(
-        at=f"{when} ? datum.mse : {aside!r}"
-    )
-    place = {
-        axis: (alt.Y if axis == "y" else alt.X)("at:Q"),
-        "opacity": alt.condition(when, alt.value(1), alt.value(0)),
-    }
-    lines = base.mark_rule(strokeDash=[4, 3], color=RULE).encode(
-        **place, tooltip=["predictor:N", _number("mse", "MSE")]
-    )
-    beside: dict[str, Any] = (
-        {"align": "right", "baseline": "bottom"} if axis == "y" else {"align": "left", "dx": 3}
-    )
-    edge = {"x": alt.value("width")} if axis == "y" else {"y": alt.value(6)}
-    names = base.mark_text(fontSize=11, color=RULE, **beside).encode(**place, **edge, text="predictor:N")
-    return alt.layer(lines, names)
-
-
-def _layer(*charts: Any, height: int) -> Any:
-    import altair as alt
-
-    return alt.layer(*(chart for chart in charts if chart is not None)).properties(height=height)
