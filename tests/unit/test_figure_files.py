@@ -9,10 +9,15 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 import yaml
+from fontTools.pens.recordingPen import RecordingPen
+from fontTools.ttLib import TTFont
+from matplotlib import font_manager
+from matplotlib.backends import _backend_pdf_ps
 
 from figure_checks import fresh_environment
 from ired.base.errors import UserError
 from ired.figures import FIGURES, caption, draw
+from ired.figures.toolkit import fonts
 from ired.figures.toolkit.output import draw_figures, save
 from ired.figures.toolkit.style import RC
 from ired.report.docs import PAGES, generated
@@ -78,6 +83,28 @@ def test_figures_import_no_more_than_they_need(module: str, never: set[str]) -> 
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=fresh_environment("0")
     )
     assert done.stdout.strip() == ""
+
+
+def test_a_font_parsed_once_gives_the_outlines_of_the_whole_one_whatever_was_saved_before() -> None:
+    path = font_manager.FontPath(font_manager.findfont("DejaVu Sans"), 0)
+    whole = TTFont(path)
+    letters, glyphs = whole.getBestCmap(), whole.getGlyphSet()
+
+    def embedded(text: str) -> bytes:
+        """The font of these letters, after its outlines were seen to be those of the whole font."""
+        numbers = {letter: whole.getGlyphID(letters[ord(letter)]) for letter in text}
+        with fonts._of_reduced(path, numbers.values()) as found:
+            own = found.font.getGlyphSet()
+            for letter, number in numbers.items():
+                drawn, wanted = RecordingPen(), RecordingPen()
+                own[found.font.getGlyphName(found.glyph_index_map[number])].draw(drawn)
+                glyphs[letters[ord(letter)]].draw(wanted)
+                assert drawn.value == wanted.value, letter
+            return bytes(_backend_pdf_ps.font_as_file(found.font).getvalue())
+
+    first = embedded("E(y⁻) − 10⁻⁵ → 1")
+    assert embedded("Щ∫") != first  # letters that no figure of the project writes
+    assert embedded("E(y⁻) − 10⁻⁵ → 1") == first
 
 
 def test_text_of_a_saved_figure_is_text_in_a_truetype_font(tmp_path: Path, study: Tables) -> None:

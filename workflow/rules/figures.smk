@@ -31,7 +31,8 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
             f"results/{{where}}/logs/draw/{experiment}.log",
         # Seconds of work: `figures` on a cluster's login node submits nothing, and needs no cluster that answers.
         localrule: True
-        threads: 2
+        # Two processes on one thread: of two jobs at a time one draws while the other starts.
+        threads: 1
         resources:
             mem_mb=2000,
             runtime=10,
@@ -50,7 +51,7 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
             " --tables {params.tables:q}"
             " --published {input.published:q}"
             " --out {params.out:q}"
-            " --processes {threads}"
+            " --processes 2"
             " {params.expected:q}"
             " > {log:q} 2>&1"
 

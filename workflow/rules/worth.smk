@@ -87,7 +87,7 @@ rule draw_worth:
     log:
         "results/{where}/logs/draw/worth.log",
     localrule: True
-    threads: 2
+    threads: 1  # two processes, as rules of figures have
     resources:
         mem_mb=2000,
         runtime=10,
@@ -102,7 +102,7 @@ rule draw_worth:
         " --tables {params.tables:q}"
         " --published results/published/published_results.csv"
         " --out {params.out:q}"
-        " --processes {threads}"
+        " --processes 2"
         " > {log:q} 2>&1"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from ired.figures.toolkit.powers import power
 from ired.figures.toolkit.sheet import DOUBLE, Sheet, sheet
@@ -77,7 +77,7 @@ def log_panel(ax: Axes) -> None:
         else:
             axis.set_major_locator(LogLocator(numticks=4))
             axis.set_major_formatter(FuncFormatter(lambda value, _: power(round(np.log10(value)))))
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())  # some forty ticks a panel, which take longer than its curves
 
 
 def shared_labels(figure: Sheet, x: str, y: str) -> None:

@@ -15,18 +15,14 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
-from fontTools.subset import Options
 
 from ired.base.files import write_bytes
 from ired.figures import draw, figure
+from ired.figures.toolkit import fonts
 from ired.figures.toolkit.sheet import Sheet
 from ired.figures.toolkit.style import PNG_DPI, RC
 from ired.record.schema import PUBLISHED, TABLES, WORTH
 from ired.record.whole import Marks, refuse_holes, refuse_others
-
-# A PDF embeds the outlines of its glyphs; the tables that shape text are not looked at again, and to read
-# and trim them would take most of the time of a save.
-Options._drop_tables_default = [*Options._drop_tables_default, "GDEF", "GPOS", "GSUB"]
 
 
 def save(figure: Sheet, path_prefix: Path) -> list[Path]:
@@ -43,7 +39,11 @@ def save(figure: Sheet, path_prefix: Path) -> list[Path]:
     for kind, facts in metadata.items():
         buffer = io.BytesIO()
         # Some settings (fonts of a PDF) act when a figure is saved, not when drawn.
-        with mpl.rc_context(RC), figure.untitled() if kind == "svg" else nullcontext() as cut:
+        with (
+            mpl.rc_context(RC),
+            fonts.parsed_once(),
+            figure.untitled() if kind == "svg" else nullcontext() as cut,
+        ):
             figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=facts, bbox_inches=cut)
         target = Path(f"{path_prefix}.{kind}")  # not with_suffix: a prefix may hold a dot
         write_bytes(target, buffer.getvalue())
