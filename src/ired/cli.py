@@ -233,6 +233,9 @@ def figure(
     published: Annotated[Path, typer.Option(help="The published figures.")],
     out: Annotated[Path, typer.Option(help="Folder for the PDF, PNG and SVG files.")],
     processes: Annotated[int, typer.Option(min=1, help="How many figures are drawn at a time.")] = 1,
+    column: Annotated[
+        bool, typer.Option("--column", help="For one column of a two-column page: 3.4 inches wide.")
+    ] = False,
     expected: Annotated[
         str | None, typer.Option(help="Variant -> mark of the runs that the tables must be of, as JSON.")
     ] = None,
@@ -240,7 +243,8 @@ def figure(
     """Draw figures from tables; computes nothing."""
     from ired.figures.toolkit.output import draw_figures
 
-    draw_figures(names, tables, out, published, processes, json.loads(expected) if expected else None)
+    marks = json.loads(expected) if expected else None
+    draw_figures(names, tables, out, published, processes, marks, column)
 
 
 @app.command()

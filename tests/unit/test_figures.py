@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from scipy import stats
 
 from figure_checks import artists, texts, unreadable
 from ired.base.format_numbers import number
-from ired.figures import FIGURES, caption, draw
+from ired.figures import FIGURES, caption, draw, figure
 from ired.figures.compat_2x2 import compat_cells
 from ired.figures.paired_differences import adjusted_interval
+from ired.figures.toolkit.sheet import COLUMN, PAGE
 from ired.record import schema
 from synthetic_design import ABLATION, COMPAT, CROWD, LABELS, STUDY, SWEEP, Arm, Design
 from synthetic_tables import Tables, make_tables, write_tables
@@ -68,6 +70,30 @@ def test_no_text_of_any_figure_covers_another_or_leaves_the_page(case: str) -> N
     tables = make_tables(design)
     for name in names:
         assert unreadable(draw(name, tables)) == [], (name, case)
+
+
+COLUMN_CASES = ("study", "crowd", "long_names", "sweep", "ablation", "worth", "compat", "published")
+
+
+@pytest.mark.parametrize("case", COLUMN_CASES)
+def test_every_figure_is_read_in_one_column_of_a_page(case: str) -> None:
+    """Printed as drawn, 3.4 inches wide: no text below 5 points, on another, or beyond the edge; and no longer than a
+    column."""
+    design, names = CASES[case]
+    tables = make_tables(design)
+    for name in names:
+        if not figure(name).fits_column:
+            continue
+        drawn = draw(name, tables, column=True)
+        assert drawn.get_figwidth() == COLUMN and unreadable(drawn) == [], (name, case)
+        assert min(text.get_fontsize() for text in drawn.findobj(Text)) >= 5, (name, case)
+        assert drawn.get_figheight() < 9.5 or case in ("crowd", "long_names"), (name, case)
+
+
+def test_a_figure_of_five_panels_a_row_stays_as_wide_as_the_page(study: Tables) -> None:
+    wide = {name for name in MAIN if not figure(name).fits_column}
+    assert wide == {"conditioning", "giveaways", "gradient_conflict"}
+    assert all(draw(name, study, column=True).get_figwidth() == PAGE for name in wide)
 
 
 def test_the_check_itself_sees_overlaps_and_leavers() -> None:

@@ -39,8 +39,9 @@ def figure(name: str) -> Figure:
     return value
 
 
-def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Sheet:
-    """Draw one figure from tables by name (docs/tables.md); optional ones may be missing.
+def draw(name: str, tables: Mapping[str, pd.DataFrame], column: bool = False) -> Sheet:
+    """Draw one figure from tables by name (docs/tables.md); optional ones may be missing. `column`: 3.4 inches wide,
+    as one column of a two-column page, rather than 7; a figure of five panels a row has no such form.
 
     `runs`, if it is among the tables, also tells how each variant looks in all figures of the experiment.
 
@@ -51,12 +52,13 @@ def draw(name: str, tables: Mapping[str, pd.DataFrame]) -> Sheet:
     missing = [table for table in chosen.tables if table not in tables]
     if missing:
         raise UserError(f"figure {name} needs the table {', '.join(missing)}; make the tables first")
-    from ired.figures.toolkit.sheet import styled
+    from ired.figures.toolkit.sheet import COLUMN, PAGE, styled
     from ired.figures.toolkit.variants import roster
 
+    width = COLUMN if column and chosen.fits_column else PAGE
     own = {t: tables[t] for t in (*chosen.tables, *chosen.optional) if t in tables}
     with roster(tables.get("runs")):
-        return styled(chosen.draw, own, title(name, tables), chosen.title)
+        return styled(chosen.draw, own, title(name, tables), chosen.title, width)
 
 
 def title(name: str, tables: Mapping[str, pd.DataFrame]) -> str:

@@ -8,7 +8,8 @@ from ired.figures.toolkit.axes import log_axis
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.labels import legend_columns
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import INK, QUIET
 from ired.figures.toolkit.variants import variant_styles
 
@@ -27,7 +28,7 @@ def draw(beyond: pd.DataFrame) -> Sheet:
     kinds = [kind for kind in PANELS if beyond.loc[beyond["kind"] == kind, PANELS[kind][0]].nunique() > 1]
     if not kinds:
         return note("Nothing beyond the trained ensemble was measured.")
-    figure, axes = sheet(1, len(kinds), DOUBLE, 2.7, sharey=True)
+    figure, axes = panels(1, len(kinds), 2.7, sharey=True)
     for ax, kind in zip(axes[0], kinds, strict=True):
         x, label = PANELS[kind]
         table = beyond[beyond["kind"] == kind]
@@ -44,7 +45,8 @@ def draw(beyond: pd.DataFrame) -> Sheet:
         ax.set_yscale("log")
         log_axis(ax, "x", label)
     axes[0, 0].set_ylabel("MSE per element (log)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    handles, _ = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles, 4))
     return figure
 
 

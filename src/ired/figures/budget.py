@@ -16,7 +16,7 @@ from ired.figures.toolkit.axes import (
 )
 from ired.figures.toolkit.captions import LINES
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.labels import edge_labels
+from ired.figures.toolkit.labels import edge_labels, legend_columns
 from ired.figures.toolkit.panels import error_axis
 from ired.figures.toolkit.rows import (
     bounds,
@@ -25,7 +25,7 @@ from ired.figures.toolkit.rows import (
     row_height,
     row_names,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import PAGE, Sheet, note, sheet
 from ired.figures.toolkit.style import QUIET
 from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import budget_message
@@ -39,7 +39,7 @@ def draw(budget: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
     rows = budget.set_index("variant")
     counts = (_validated(row) for row in budget.to_dict("records"))
     names = [f"{style.label}\n{words}" for style, words in zip(styles.values(), counts, strict=True)]
-    figure, axes = sheet(1, 1, DOUBLE * 0.75, 1.25 + row_height(names) * len(names))
+    figure, axes = sheet(1, 1, 1.25 + row_height(names) * len(names), most=0.75 * PAGE)
     ax = axes[0, 0]
     kinds = (
         ("equal_step_mean", "equal_step_ci_low", "equal_step_ci_high", -0.16, "white"),
@@ -61,7 +61,7 @@ def draw(budget: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sheet:
         Line2D([], [], markerfacecolor="white", label=f"equal steps ({step:,})", **shape),
         Line2D([], [], label=f"equal compute ({number(madds)} multiply-adds)", **shape),
     ]
-    figure.legend(handles=handles, loc="outside lower left", ncols=2)
+    figure.legend(handles=handles, loc="outside lower left", ncols=legend_columns(handles, 2))
     return figure
 
 

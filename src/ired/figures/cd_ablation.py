@@ -18,7 +18,7 @@ from ired.figures.toolkit.rows import (
     row_label,
     row_names,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import FAINT
 from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import contrasts_message
@@ -33,7 +33,7 @@ def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | No
     widths = [3.0] * len(metrics) + [1.6]
     names = [row_label(summary, variant, style) for variant, style in styles.items()]
     height = 1.15 + row_height(names) * len(names)
-    figure, axes = sheet(1, len(widths), DOUBLE, height, sharey=True, width_ratios=widths)
+    figure, axes = panels(1, len(widths), height, sharey=True, width_ratios=widths)
     for ax, metric in zip(axes[0], metrics, strict=False):
         error_panel(ax, runs, summary, reference, metric, styles)
         means = by_variant(summary, metric)["mean"].reindex(list(styles))

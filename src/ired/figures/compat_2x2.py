@@ -16,12 +16,12 @@ from ired.figures.toolkit.axes import (
 )
 from ired.figures.toolkit.captions import LINES, MEANS
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.labels import edge_labels
+from ired.figures.toolkit.labels import edge_labels, legend_columns
 from ired.figures.toolkit.rows import (
     present_metrics,
     seed_values,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import ink, shade, strategy_colour
 from ired.record.metrics import SPLITS, TEST_METRICS
 from ired.sentences.messages import contrasts_message
@@ -35,7 +35,7 @@ def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | No
     cells = compat_cells(runs)
     if not metrics or len(set(cells.values())) < 2:
         return note("This experiment has no variants with U1 and U2 fixed or as released.")
-    figure, axes = sheet(1, len(metrics), DOUBLE, 2.5)
+    figure, axes = panels(1, len(metrics), 2.5)
     rows = summary[summary["variant"].isin(list(cells))]
     for ax, metric in zip(axes[0], metrics, strict=True):
         _compat_panel(ax, runs, rows[rows["metric"] == metric], cells, metric)
@@ -46,8 +46,8 @@ def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | No
         edge_labels(ax, drawn)
         plain_axis(ax, "y", "test MSE per element")
         ax.set_title(SPLITS[TEST_METRICS[metric]])
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=2)
+    handles, _ = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles, 2))
     return figure
 
 

@@ -7,13 +7,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ired.figures.toolkit.figure import Figure
+from ired.figures.toolkit.labels import legend_columns
 from ired.figures.toolkit.levels import (
     ROW,
     last_phase,
     name_panels,
     quantile_band,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, sheet
 from ired.figures.toolkit.style import INK, QUIET
 from ired.figures.toolkit.variants import variant_styles
 
@@ -32,7 +33,7 @@ def draw(conditioning: pd.DataFrame) -> Sheet:
     columns = [(q, label, pair) for pair in PAIRS for q, label in CONDITIONING]
     solved = (table["sample"] == "truth").any()
     columns = columns[:3] + columns[4:] if solved else columns[3:]  # log |det| of noise says least
-    figure, axes = sheet(len(rows), len(columns), DOUBLE, 0.75 + ROW * len(rows), sharex=True, sharey="col")
+    figure, axes = sheet(len(rows), len(columns), 0.75 + ROW * len(rows), sharex=True, sharey="col")
     for line, variant in zip(axes, rows, strict=True):
         mine = table[table["variant"] == variant]
         for ax, (quantity, _, (own, other)) in zip(line, columns, strict=True):
@@ -49,7 +50,7 @@ def draw(conditioning: pd.DataFrame) -> Sheet:
         Line2D([], [], color=INK, label="negatives (median, colour of the strategy)"),
         Patch(color=QUIET, alpha=0.2, lw=0, label="10 to 90 % of the matrices"),
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=3)
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles, 3))
     return figure
 
 
@@ -67,4 +68,5 @@ FIGURE = Figure(
         and even a matrix of rank 1 would not show (figure giveaways). Tables made before solutions
         were measured have the noised panels alone.""",
     draw=draw,
+    fits_column=False,
 )

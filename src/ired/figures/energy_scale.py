@@ -9,6 +9,7 @@ from ired.figures.toolkit.arms import arm_panels, shared_labels
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
+from ired.figures.toolkit.labels import legend_columns
 from ired.figures.toolkit.sheet import Sheet, note
 from ired.figures.toolkit.style import INK, QUIET
 from ired.figures.toolkit.variants import variant_styles
@@ -39,7 +40,7 @@ def draw(energy_shape: pd.DataFrame) -> Sheet:
         Line2D([], [], color=QUIET, marker="o", ms=3, label="measured"),
         Line2D([], [], color=INK, ls=(0, (3, 2)), lw=1.0, label="predicted"),
     ]
-    figure.legend(handles=handles, loc="outside lower left", ncols=2)
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles, 2))
     return figure
 
 

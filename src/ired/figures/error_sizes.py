@@ -11,7 +11,7 @@ from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.labels import Mark, edge_labels, legend_columns
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.splits import LINE, MARKER_SIZE, legend_handle
 from ired.figures.toolkit.variants import variant_styles
 from ired.record.metrics import SPLITS
@@ -25,7 +25,7 @@ def draw(error_sizes: pd.DataFrame, reference: pd.DataFrame | None = None) -> Sh
         return note("No sizes of errors were measured.")
     styles = variant_styles(table)
     splits = [split for split in SPLITS if (table["split"] == split).any()]
-    figure, axes = sheet(1, len(splits), DOUBLE, 2.8)
+    figure, axes = panels(1, len(splits), 2.8)
     name = _line(reference)
     for ax, split in zip(axes[0], splits, strict=True):
         rows = table[table["split"] == split]

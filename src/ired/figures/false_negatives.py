@@ -11,13 +11,13 @@ from matplotlib.ticker import (
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.labels import Mark, edge_labels
+from ired.figures.toolkit.labels import Mark, edge_labels, legend_columns
 from ired.figures.toolkit.levels import (
     LEVEL,
     last_phase,
     percent_axes,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import PAGE, Sheet, note, page_width, sheet
 from ired.figures.toolkit.style import INK, ink
 from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import shares_message
@@ -29,9 +29,9 @@ def draw(energy_profile: pd.DataFrame) -> Sheet:
     if table.empty:
         return note("No variant of this experiment has negatives, so none can be false.")
     styles = {v: s for v, s in variant_styles(energy_profile).items() if (table["variant"] == v).any()}
-    columns = min(4, max(2, len(styles)))
+    columns = min(4, max(2, len(styles))) if page_width() == PAGE else 2
     rows = -(-len(styles) // columns)
-    figure, axes = sheet(rows, columns, DOUBLE, 0.75 + 1.5 * rows, sharex=True, sharey=True)
+    figure, axes = sheet(rows, columns, 0.75 + 1.5 * rows, sharex=True, sharey=True)
     for ax, (variant, style) in zip(axes.ravel(), styles.items(), strict=False):
         mine = table[table["variant"] == variant]
         band(ax, over_seeds(mine, "t", "false_negative_rate"), style, ls="-", marker=style.marker, ms=3)
@@ -59,7 +59,7 @@ def draw(energy_profile: pd.DataFrame) -> Sheet:
             label="predicted for a displacement independent of the noise",
         ),
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2)
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles, 2))
     return figure
 
 

@@ -7,8 +7,9 @@ from matplotlib.lines import Line2D
 
 from ired.figures.toolkit.bands import over_seeds
 from ired.figures.toolkit.figure import Figure
+from ired.figures.toolkit.labels import legend_columns
 from ired.figures.toolkit.levels import LEVEL, ROW, last_phase, name_panels
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, sheet
 from ired.figures.toolkit.style import INK, QUIET
 from ired.figures.toolkit.variants import variant_styles
 
@@ -33,7 +34,7 @@ def draw(giveaways: pd.DataFrame) -> Sheet:
     if table.empty:
         return note("No negatives were compared with their truths.")
     styles = variant_styles(table)
-    figure, axes = sheet(len(styles), len(SCALARS), DOUBLE, 1.0 + ROW * len(styles), sharex=True, sharey=True)
+    figure, axes = sheet(len(styles), len(SCALARS), 1.0 + ROW * len(styles), sharex=True, sharey=True)
     for line, (variant, style) in zip(axes, styles.items(), strict=True):
         for ax, scalar in zip(line, SCALARS, strict=True):
             mine = table[(table["variant"] == variant) & (table["scalar"] == scalar)]
@@ -50,7 +51,7 @@ def draw(giveaways: pd.DataFrame) -> Sheet:
         Line2D([], [], color=QUIET if "control" in column else INK, ls=dash, label=words)
         for column, dash, words in CURVES
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2)
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles, 2))
     return figure
 
 
@@ -66,4 +67,5 @@ FIGURE = Figure(
         is as near-singular as can be, so a panel whose grey line stays near 0.5 is blind to
         singular negatives and proves nothing about them.""",
     draw=draw,
+    fits_column=False,
 )

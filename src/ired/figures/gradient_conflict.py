@@ -7,8 +7,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ired.figures.toolkit.figure import Figure
+from ired.figures.toolkit.labels import legend_columns
 from ired.figures.toolkit.levels import ramp
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, sheet
 from ired.figures.toolkit.style import INK, ink, shade
 from ired.figures.toolkit.variants import variant_styles
 
@@ -27,7 +28,7 @@ def draw(gradient_conflict: pd.DataFrame) -> Sheet:
     if table.empty:
         return note("No gradients of an energy term were measured before the end of training.")
     styles, phases = variant_styles(table), sorted(table["phase"].unique())
-    figure, axes = sheet(1, len(PANELS), DOUBLE, 1.5 + 0.3 * len(styles), sharey=True)
+    figure, axes = sheet(1, len(PANELS), 1.5 + 0.3 * len(styles), sharey=True)
     for ax, (column, title) in zip(axes[0], PANELS, strict=True):
         ax.set_title(
             title.replace(", ", ",\n").replace(" of", "\nof").replace(" across", "\nacross"), fontsize=7
@@ -55,7 +56,7 @@ def draw(gradient_conflict: pd.DataFrame) -> Sheet:
         Line2D([], [], ls="", marker="o", color=shade("#444444", a), label=f"after {100 * p:g} % of training")
         for p, a in zip(phases, ramp(len(phases)), strict=True)
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=4)
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles, 4))
     return figure
 
 
@@ -73,4 +74,5 @@ FIGURE = Figure(
         not small. The end of training is not shown: there the two cancel in any run that has
         converged.""",
     draw=draw,
+    fits_column=False,
 )

@@ -15,7 +15,7 @@ from ired.figures.toolkit.labels import Mark, edge_labels, legend_columns, point
 from ired.figures.toolkit.levels import (
     last_phase,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import INK, QUIET, ink
 from ired.figures.toolkit.variants import variant_styles
 
@@ -43,7 +43,7 @@ def draw(energy_profile: pd.DataFrame, contrasts: pd.DataFrame) -> Sheet:
         )
     styles = variant_styles(energy_profile)
     crowded = len(names) > 4  # names beside close points would cover them
-    figure, axes = sheet(1, 2, DOUBLE, 3.2 if crowded else 3.0, sharey=True)
+    figure, axes = panels(1, 2, 3.2 if crowded else 3.0, sharey=True)
     for ax, (column, label, zero) in zip(axes[0], HARDNESS, strict=True):
         # One point per variant: the mean over levels and seeds at the end of training.
         hardness = late.groupby("variant")[column].mean()

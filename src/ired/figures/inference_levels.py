@@ -8,7 +8,8 @@ from ired.figures.toolkit.axes import log_axis
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS
 from ired.figures.toolkit.figure import Figure
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.labels import legend_columns
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import INK
 from ired.figures.toolkit.variants import variant_styles
 
@@ -20,7 +21,7 @@ def draw(inference_levels: pd.DataFrame) -> Sheet:
     if inference_levels.empty:
         return note("No errors along inference were measured.")
     styles = variant_styles(inference_levels)
-    figure, axes = sheet(1, len(SPLITS), DOUBLE, 2.8)
+    figure, axes = panels(1, len(SPLITS), 2.8)
     for ax, (split, title) in zip(axes[0], SPLITS.items(), strict=True):
         table = inference_levels[inference_levels["split"] == split]
         for variant, style in styles.items():
@@ -39,7 +40,10 @@ def draw(inference_levels: pd.DataFrame) -> Sheet:
     log_axis(axes[0, 0], "y", "test MSE after this level (log)")
     handles = [ax_line for ax_line in axes[0, 0].get_lines() if ax_line.get_gid() == "curve"]
     labels = [style.line for style in styles.values()]
-    figure.legend(handles[: len(labels)], labels, loc="outside upper left", ncols=4)
+    handles = handles[: len(labels)]
+    for line, label in zip(handles, labels, strict=True):
+        line.set_label(label)
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles, 4))
     return figure
 
 

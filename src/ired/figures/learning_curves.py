@@ -14,7 +14,7 @@ from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.captions import BANDS, LINES
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.labels import Mark, edge_labels
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import ink
 from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import curves_message
@@ -29,7 +29,7 @@ def draw(learning_curves: pd.DataFrame, reference: pd.DataFrame | None = None) -
     compute, unit = (
         ("madds", "multiply-adds") if table["madds"].notna().any() else ("seconds", "seconds of training")
     )
-    figure, axes = sheet(1, 2, DOUBLE, max(2.9, 0.9 + 0.17 * len(styles)), sharey=True)
+    figure, axes = panels(1, 2, max(2.9, 0.9 + 0.17 * len(styles)), sharey=True)
     ends: dict[str, float] = {}
     for ax, x in zip(axes[0], ("step", compute), strict=True):
         for variant, style in styles.items():

@@ -22,7 +22,7 @@ from ired.figures.toolkit.rows import (
     row_height,
     row_names,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import INK, QUIET, ink
 from ired.figures.toolkit.variants import VariantStyle, variant_styles
 from ired.record.metrics import ALPHA, SPLITS, TEST_METRICS
@@ -37,7 +37,7 @@ def draw(contrasts: pd.DataFrame, runs: pd.DataFrame) -> Sheet:
     pairs = list(contrasts[["treatment", "baseline"]].drop_duplicates().itertuples(index=False, name=None))
     styles = variant_styles(runs)
     names = [_pair_name(contrasts, t, b, styles) for t, b in pairs]
-    figure, axes = sheet(1, len(metrics), DOUBLE, 1.05 + row_height(names, 0.5) * len(pairs), sharey=True)
+    figure, axes = panels(1, len(metrics), 1.05 + row_height(names, 0.5) * len(pairs), sharey=True)
     for ax, metric in zip(axes[0], metrics, strict=True):
         table = contrasts[contrasts["metric"] == metric].set_index(["treatment", "baseline"])
         _difference_panel(ax, table, runs, metric, pairs, styles)

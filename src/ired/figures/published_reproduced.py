@@ -26,7 +26,7 @@ from ired.figures.toolkit.rows import (
     row_label,
     row_names,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import INK, QUIET, strategy_colour
 from ired.figures.toolkit.variants import variant_styles
 from ired.record.metrics import TEST_METRICS
@@ -61,7 +61,7 @@ def draw(
     above = [_method_name(source, method) for source, method in _methods(published)]
     below = [row_label(summary, variant, style) for variant, style in variant_styles(summary).items()]
     heights = [0.3 + 0.24 * len(above), 0.3 + row_height(below, 0.36) * len(below)]
-    figure, axes = sheet(2, 2, DOUBLE, 1.3 + sum(heights), sharey="row", height_ratios=heights)
+    figure, axes = panels(2, 2, 1.3 + sum(heights), sharey="row", height_ratios=heights)
     for column, (metric, split) in enumerate(TEST_METRICS.items()):
         _published_panel(axes[0, column], published, split)
         _our_panel(axes[1, column], runs, summary, reference, metric)

@@ -10,7 +10,7 @@ from ired.figures.toolkit.axes import Rung, log_axis, reference_lines
 from ired.figures.toolkit.figure import Figure
 from ired.figures.toolkit.labels import edge_labels
 from ired.figures.toolkit.rows import draw_interval, row_names
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import INK, QUIET, strategy_colour
 from ired.record.metrics import SPLITS
 
@@ -26,9 +26,7 @@ def draw(published_table: pd.DataFrame) -> Sheet:
     parts = {name: published_table[published_table["problem"] == name] for name in problems}
     names = {name: _names(part) for name, part in parts.items()}
     heights = [0.75 + 0.2 * len(rows) for rows in names.values()]
-    figure, axes = sheet(
-        len(problems), len(SPLITS), DOUBLE, 0.3 + sum(heights), sharey="row", height_ratios=heights
-    )
+    figure, axes = panels(len(problems), len(SPLITS), 0.3 + sum(heights), sharey="row", height_ratios=heights)
     for row, name in zip(axes, problems, strict=True):
         for ax, (split, title) in zip(row, SPLITS.items(), strict=True):
             _panel(ax, parts[name][parts[name]["split"] == split], names[name])

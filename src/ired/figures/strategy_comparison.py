@@ -13,7 +13,7 @@ from ired.figures.toolkit.rows import (
     row_label,
     row_names,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.variants import variant_styles
 from ired.sentences.messages import line_message
 
@@ -25,7 +25,7 @@ def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | No
         return note("No finished run has a test error yet.")
     styles = variant_styles(summary)
     names = [row_label(summary, variant, style) for variant, style in styles.items()]
-    figure, axes = sheet(1, len(metrics), DOUBLE, 1.15 + row_height(names) * len(names), sharey=True)
+    figure, axes = panels(1, len(metrics), 1.15 + row_height(names) * len(names), sharey=True)
     for ax, metric in zip(axes[0], metrics, strict=True):
         error_panel(ax, runs, summary, reference, metric, styles)
     row_names(axes[0], names)

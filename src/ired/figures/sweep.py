@@ -27,7 +27,7 @@ from ired.figures.toolkit.rows import (
     present_metrics,
     seed_values,
 )
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import Sheet, note, panels
 from ired.figures.toolkit.style import DASHES, ink, strategy_colour, strategy_marker
 from ired.figures.toolkit.variants import VariantStyle, level_text, variant_styles
 from ired.record.metrics import SPLITS, TEST_METRICS
@@ -43,7 +43,7 @@ def draw(runs: pd.DataFrame, summary: pd.DataFrame, reference: pd.DataFrame | No
         return note("No variant of this experiment is a level of a factor.")
     factors = list(levels["factor"].drop_duplicates())
     plain = [v for v in summary["variant"].drop_duplicates() if v not in set(levels["variant"])]
-    figure, axes = sheet(len(factors), len(metrics), DOUBLE, 0.3 + 2.3 * len(factors), sharey="col")
+    figure, axes = panels(len(factors), len(metrics), 0.3 + 2.3 * len(factors), sharey="col")
     styles = variant_styles(summary)
     for row, factor in zip(axes, factors, strict=True):
         rows = levels[levels["factor"] == factor]

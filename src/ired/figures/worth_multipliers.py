@@ -13,8 +13,9 @@ from ired.base.format_numbers import p_value
 from ired.figures.toolkit.arms import arm_styles
 from ired.figures.toolkit.axes import log_axis
 from ired.figures.toolkit.figure import Figure
+from ired.figures.toolkit.labels import legend_columns
 from ired.figures.toolkit.rows import draw_interval, row_height, row_names
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, note, sheet
+from ired.figures.toolkit.sheet import PAGE, Sheet, note, sheet
 from ired.figures.toolkit.style import INK, QUIET, ink
 from ired.sentences.messages import worth_message
 
@@ -29,7 +30,7 @@ def draw(multipliers: pd.DataFrame) -> Sheet:
     single = table[table["reading"] == "at"].sort_values("steps").drop_duplicates("arm", keep="last")
     single = single.set_index("arm")
     names = [f"{style.line}\n{_words(pooled.loc[arm])}" for arm, style in styles.items()]
-    figure, axes = sheet(1, 1, DOUBLE * 0.78, 1.2 + row_height(names) * len(names))
+    figure, axes = sheet(1, 1, 1.2 + row_height(names) * len(names), most=0.78 * PAGE)
     ax = axes[0, 0]
     finite = table.loc[table["reading"] != "slope", ["value", "ci_low", "ci_high"]].to_numpy(float)
     finite = finite[np.isfinite(finite)]
@@ -49,7 +50,7 @@ def draw(multipliers: pd.DataFrame) -> Sheet:
         Line2D([], [], label="shared by all budgets", **shape),  # type: ignore[arg-type]
         Line2D([], [], markerfacecolor="white", label="at the largest budget", **shape),  # type: ignore[arg-type]
     ]
-    figure.legend(handles=handles, loc="outside lower left", ncols=2)
+    figure.legend(handles=handles, loc="outside lower left", ncols=legend_columns(handles, 2))
     return figure
 
 

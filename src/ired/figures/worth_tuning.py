@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ired.figures.toolkit.arms import arm_panels, arm_styles, shared_labels
 from ired.figures.toolkit.figure import Figure
+from ired.figures.toolkit.labels import legend_columns
 from ired.figures.toolkit.sheet import Sheet, note
 from ired.figures.toolkit.style import QUIET, shade
 
@@ -42,7 +43,7 @@ def draw(tuning: pd.DataFrame) -> Sheet:
         Line2D([], [], color=QUIET, ls=("--", "-")[k > 0], label=f"{steps:,} steps")
         for k, steps in enumerate(budgets)
     ]
-    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles))
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles))
     return figure
 
 

@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from ired.figures.toolkit.powers import power
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, sheet
+from ired.figures.toolkit.sheet import PAGE, Sheet, page_width, sheet
 from ired.figures.toolkit.style import INK, QUIET, ink
 from ired.figures.toolkit.variants import VariantStyle, variant_styles
 
-COLUMNS = 4
 OF_COMPUTE = {"madds": "counted multiply-adds", "seconds": "seconds of one core"}
 
 
@@ -27,12 +26,13 @@ def arm_panels(
     styles: dict[str, VariantStyle], height: float = 1.45
 ) -> tuple[Sheet, Iterator[tuple[str, VariantStyle, Axes]]]:
     """A sheet with a panel for each arm, which share their axes; the arm's name is the panel's title."""
-    rows = -(-len(styles) // COLUMNS)
-    figure, axes = sheet(rows, COLUMNS, DOUBLE, 0.75 + height * rows, sharex=True, sharey=True)
+    columns = 4 if page_width() == PAGE else 2
+    rows = -(-len(styles) // columns)
+    figure, axes = sheet(rows, columns, 0.75 + height * rows, sharex=True, sharey=True)
     for spare in axes.ravel()[len(styles) :]:
         spare.set_visible(False)
     # The last panel of each column has the axis, also where the row below is not full.
-    for column in range(COLUMNS):
+    for column in range(columns):
         own = [ax for ax in axes[:, column] if ax.get_visible()]
         if own:
             own[-1].tick_params(labelbottom=True)

@@ -16,6 +16,7 @@ class Figure:
     message: a function from the tables named in `says` to what the figure says, a line of `ired.sentences`; empty where
         they allow no claim. The line is then the title, else the name is.
     caption: a template; what stands in braces is filled in from the figure's tables (`captions.facts`).
+    fits_column: false where its panels would be too narrow in one column of a two-column page.
     reading: the paragraph of docs/figures.md that says how to read it.
     """
 
@@ -27,3 +28,4 @@ class Figure:
     optional: tuple[str, ...] = ()
     message: Callable[..., str] | None = None
     says: tuple[str, ...] = ()
+    fits_column: bool = True

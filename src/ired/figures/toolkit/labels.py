@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from ired.figures.toolkit.sheet import Sheet
+from ired.figures.toolkit.sheet import PAGE, Sheet, page_width
 from ired.figures.toolkit.style import INK
 
 LABEL_SIZE = 6.5
@@ -65,10 +65,12 @@ def _sheet(axes: Axes) -> Sheet:
     return cast(Sheet, axes.figure)
 
 
-def legend_columns(handles: Sequence[Line2D]) -> int:
-    """As many columns as the longest label allows at double width."""
+def legend_columns(handles: Sequence[Artist], on_page: int | None = None) -> int:
+    """As many columns as the longest label allows; `on_page`, where that is known to fit, on a whole page."""
+    if on_page is not None and page_width() == PAGE:
+        return on_page
     longest = max(len(str(h.get_label())) for h in handles)
-    return max(1, min(len(handles), int(112 / (longest + 9))))
+    return max(1, min(len(handles), int(16 * page_width() / (longest + 9))))
 
 
 def text_box(text: Text) -> Bbox:

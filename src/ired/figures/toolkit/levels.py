@@ -14,8 +14,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from ired.figures.toolkit.bands import band, over_seeds
-from ired.figures.toolkit.labels import LABEL_SIZE
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, sheet
+from ired.figures.toolkit.labels import LABEL_SIZE, legend_columns
+from ired.figures.toolkit.sheet import PAGE, Sheet, page_width, sheet
 from ired.figures.toolkit.style import ink, shade
 from ired.figures.toolkit.variants import VariantStyle, variant_styles
 
@@ -32,9 +32,7 @@ def by_phase(
     """
     styles = variant_styles(table)
     phases = sorted(table["phase"].unique())
-    figure, axes = sheet(
-        len(styles), len(panels), DOUBLE, 0.75 + ROW * len(styles), sharex=True, sharey=sharey
-    )
+    figure, axes = sheet(len(styles), len(panels), 0.75 + ROW * len(styles), sharex=True, sharey=sharey)
     for line, (variant, style) in zip(axes, styles.items(), strict=True):
         mine = table[table["variant"] == variant]
         for phase, amount in zip(phases, ramp(len(phases)), strict=True):
@@ -52,7 +50,7 @@ def by_phase(
     ]
     if quantiles:
         handles.append(Patch(color="#444444", alpha=0.25, lw=0, label="10 to 90 % of the matrices"))
-    figure.legend(handles=handles, loc="outside upper left", ncols=4)
+    figure.legend(handles=handles, loc="outside upper left", ncols=legend_columns(handles, 4))
     return figure, axes
 
 
@@ -94,13 +92,14 @@ def ramp(count: int) -> list[float]:
 
 def name_panels(axes: np.ndarray[Any, Any], rows: Sequence[VariantStyle], titles: Sequence[str]) -> None:
     """Quantities above the columns, variants above the first panel of their row, levels below the last."""
+    names = [style.line if page_width() == PAGE else style.label for style in rows]
     for ax, title in zip(axes[0], titles, strict=True):
-        ax.set_title(title, pad=16)
-    for line, style in zip(axes, rows, strict=True):
+        ax.set_title(title, pad=16 + 9 * names[0].count("\n"))
+    for line, name, style in zip(axes, names, rows, strict=True):
         line[0].text(
             0,
             1.03,
-            style.line,
+            name,
             transform=line[0].transAxes,
             ha="left",
             va="bottom",

@@ -73,9 +73,11 @@ def draw_figures(
     published: Path | None = None,
     processes: int = 1,
     expected: Marks | None = None,
+    column: bool = False,
 ) -> list[Path]:
     """Draw the named figures of one experiment into `output`/<name>.pdf, .png and .svg; return the paths.
-    `expected`: marks of the runs that the tables must be of (None: of any).
+    `expected`: marks of the runs that the tables must be of (None: of any). `column`: as wide
+    as one column of a two-column page.
 
     Raises:
         UserError: a figure is unknown, or one of its tables is missing.
@@ -92,7 +94,7 @@ def draw_figures(
     if expected is not None:
         refuse_others(tables["runs"], expected, folder / "runs.csv")
     refuse_holes(tables, folder)
-    jobs = [(name, tables, output) for name in chosen]
+    jobs = [(name, tables, output, column) for name in chosen]
     # A forked worker has every import and table at hand; where forking is not safe, one process does it all.
     if processes == 1 or sys.platform != "linux":
         return [path for job in jobs for path in _draw_one(*job)]
@@ -100,5 +102,5 @@ def draw_figures(
         return [path for paths in pool.map(_draw_one, *zip(*jobs, strict=True)) for path in paths]
 
 
-def _draw_one(name: str, tables: Mapping[str, pd.DataFrame], output: Path) -> list[Path]:
-    return save(draw(name, tables), output / name)
+def _draw_one(name: str, tables: Mapping[str, pd.DataFrame], output: Path, column: bool) -> list[Path]:
+    return save(draw(name, tables, column), output / name)

@@ -105,9 +105,9 @@ def mark_cut_ends(ax: Axes, rows: pd.DataFrame, styles: dict[str, VariantStyle])
 
 def row_names(row: Sequence[Axes], names: Sequence[str]) -> None:
     """Name the rows of panels that share their y-axis, first row on top."""
-    row[0].set_yticks(range(len(names)), names)
-    row[0].set_ylim(len(names) - 0.45, -0.55)
-    for ax in row:
+    for ax in row:  # one above the other each has names of its own
+        ax.set_yticks(range(len(names)), names)
+        ax.set_ylim(len(names) - 0.45, -0.55)
         ax.tick_params(axis="y", length=0)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import matplotlib as mpl
@@ -22,7 +23,7 @@ from matplotlib.transforms import Bbox
 from ired.figures.toolkit.powers import PlainPowers
 from ired.figures.toolkit.style import INK, QUIET, RC
 
-SINGLE, DOUBLE = 3.4, 7.0  # column widths of a two-column page, inches
+COLUMN, PAGE = 3.4, 7.0  # inches: one column of a two-column page, and both
 TITLE_SIZE, TITLE_LETTERS = 9, 12.2  # points, and how many bold letters of it fit into an inch
 TITLE_PAD, TITLE_LINE = 0.06, 0.165  # inches
 NOTHING = "nothing-to-show"  # how an SVG says that its figure had no rows to draw
@@ -44,6 +45,8 @@ class Sheet(Figure):
         any engine, because with the frozen one saving draws twice.
         """
         self._plain_powers()
+        if page_width() < PAGE:
+            self._wrap_labels()
         engine = self.get_layout_engine()
         assert engine is not None
         engine.execute(self)  # it measures twice by itself: tick labels change with the size of their axes
@@ -63,6 +66,16 @@ class Sheet(Figure):
                 axis.set_label_coords(
                     *to_axes.transform(label.get_transform().transform(label.get_position()))
                 )
+
+    def _wrap_labels(self) -> None:
+        """Break titles and labels of narrow panels into lines."""
+        for ax in self.axes:
+            place = ax.get_subplotspec()
+            alone = place is None or place.get_gridspec().ncols == 1
+            title, label = ax._left_title, ax.xaxis.label  # type: ignore[attr-defined]
+            for text, letters in ((title, 30 if alone else 17), (label, 34 if alone else 22)):
+                lines = text.get_text().split("\n")
+                text.set_text("\n".join(short for line in lines for short in textwrap.wrap(line, letters)))
 
     def _plain_powers(self) -> None:
         """Labels of logarithmic axes in plain letters: to set mathematics takes as long as the rest of a figure."""
@@ -107,29 +120,60 @@ class Sheet(Figure):
             self.heading.set_visible(True)
 
 
-def styled(draw: Callable[..., Sheet], tables: Mapping[str, pd.DataFrame], title: str, name: str) -> Sheet:
-    """Draw under this style, settle the labels, and put a title on it, its `name` where it shows nothing; the caller's
-    rcParams stay as they were."""
-    with mpl.rc_context(RC):
-        sheet = draw(**tables)
-        sheet.settle()
-        sheet.put_title(name if sheet.says_nothing else title)
+_width: ContextVar[float] = ContextVar("width", default=PAGE)
+
+
+def page_width() -> float:
+    """Inches that the figure being drawn has: COLUMN or PAGE."""
+    return _width.get()
+
+
+def styled(
+    draw: Callable[..., Sheet], tables: Mapping[str, pd.DataFrame], title: str, name: str, width: float
+) -> Sheet:
+    """Draw `width` inches wide under this style, settle the labels, and put a title on it, its `name` where it shows
+    nothing; the caller's rcParams stay as they were."""
+    token = _width.set(width)
+    try:
+        with mpl.rc_context(RC):
+            sheet = draw(**tables)
+            sheet.settle()
+            sheet.put_title(name if sheet.says_nothing else title)
+    finally:
+        _width.reset(token)
     return sheet
 
 
 def sheet(
-    rows: int, columns: int, width: float, height: float, **subplots: Any
+    rows: int, columns: int, height: float, most: float = PAGE, **subplots: Any
 ) -> tuple[Sheet, np.ndarray[Any, np.dtype[Any]]]:
-    """A figure of `width` x `height` inches and its (rows, columns) array of axes."""
-    figure = Sheet(figsize=(width, height), layout="constrained")
+    """A figure as wide as the page allows, at `most` inches, and `height` inches high; and its (rows, columns) array of
+    axes."""
+    figure = Sheet(figsize=(min(page_width(), most), height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
 
 
-def note(message: str, width: float = DOUBLE, height: float = 1.2) -> Sheet:
+def panels(
+    rows: int, columns: int, height: float, **subplots: Any
+) -> tuple[Sheet, np.ndarray[Any, np.dtype[Any]]]:
+    """As `sheet`; but where the page is one column, the panels of a row stand one above the other, each as high as it
+    would be."""
+    if page_width() == PAGE:
+        return sheet(rows, columns, height, **subplots)
+    subplots.pop("width_ratios", None)
+    if "height_ratios" in subplots:
+        subplots["height_ratios"] = np.repeat(subplots["height_ratios"], columns)
+    if isinstance(subplots.get("sharey"), str):  # rows that share an axis are no longer rows
+        subplots["sharey"] = rows == 1 and subplots["sharey"] == "row"
+    figure, axes = sheet(rows * columns, 1, height * columns, **subplots)
+    return figure, axes.reshape(rows, columns)
+
+
+def note(message: str, height: float = 1.2) -> Sheet:
     """The figure of a table without the rows it needs: it says so, and the pipeline still has its file."""
-    figure, axes = sheet(1, 1, width, height)
+    figure, axes = sheet(1, 1, height)
     figure.says_nothing = True
     axes[0, 0].set_axis_off()
-    text = textwrap.fill(message, 95)
+    text = textwrap.fill(message, int(13.5 * page_width()))
     axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", color=QUIET, fontsize=8, gid=NOTHING)
     return figure

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from ired.figures.toolkit.bands import band, over_seeds
 from ired.figures.toolkit.labels import legend_columns
-from ired.figures.toolkit.sheet import DOUBLE, Sheet, sheet
+from ired.figures.toolkit.sheet import Sheet, sheet
 from ired.figures.toolkit.style import INK
 from ired.figures.toolkit.variants import VariantStyle, variant_styles
 from ired.record.metrics import SPLITS
@@ -25,7 +25,7 @@ def by_split(table: pd.DataFrame, x: str, top: str, bottom: str, line: str) -> t
     predictor to beat, called `line`, where the table has it, and one legend."""
     styles = variant_styles(table)
     splits = [s for s in SPLITS if (table["split"] == s).any()]
-    figure, axes = sheet(2, len(splits), DOUBLE, 3.9 + 0.11 * len(styles), sharex=True, sharey="row")
+    figure, axes = sheet(2, len(splits), 3.9 + 0.11 * len(styles), sharex=True, sharey="row")
     for column, split in zip(axes.T, splits, strict=True):
         rows = table[table["split"] == split]
         column[0].set_title(SPLITS[split])
