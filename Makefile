@@ -2,7 +2,7 @@
 # make experiments  every experiment of config.yaml at that scale, the seeds of a variant trained as one model
 # make published_table  IRED's Table 1 beside reference predictors and trained networks, in a minute
 # make test      all tests that need no extra server          make lint     style, types, rules
-# make figures   every figure that tables at hand allow       make bench    speed of a training step
+# make figures   every figure that tables at hand allow       make bench    speed of a training step, cost of the view
 # make soak      a study under random faults on a pretended cluster; MINUTES=20 SEED=0
 # make lock      resolve requirements.lock anew
 # make doctor    is this cluster ready?                       make clean-results   asks, then deletes results and checkpoints
@@ -72,6 +72,7 @@ bench: environment
 	$(BIN)/python benchmarks/training_step.py --size laptop_mlp --threads 1
 	$(BIN)/python benchmarks/training_step.py --size paper
 	$(BIN)/python benchmarks/startup.py --scale laptop
+	$(BIN)/python benchmarks/view.py
 
 test-slurm: environment
 	$(BIN)/python -m pytest -m slurm tests/slurm -rs

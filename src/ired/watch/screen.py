@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
-PLAIN_SECONDS, FRAMES_A_SECOND = 10.0, 2
+PLAIN_SECONDS, FRAMES_A_SECOND = 10.0, 1  # a training tells how far it is every five seconds
 
 
 def is_plain(stream: TextIO) -> bool:
