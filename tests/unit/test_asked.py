@@ -28,7 +28,9 @@ def test_text_that_is_a_number_becomes_one_and_words_stay() -> None:
 
 def test_a_value_that_the_scale_sets_as_well_is_refused_and_the_option_that_works_is_named() -> None:
     config = {**CONFIG, "scale": "smoke"}
-    with pytest.raises(UserError, match=r"run\.training\.steps has no effect, since scale 'smoke'") as refused:
+    with pytest.raises(
+        UserError, match=r"run\.training\.steps has no effect, since scale 'smoke'"
+    ) as refused:
         refuse_without_effect({"run": {"training": {"steps": 5}}}, config)
     option = str(refused.value).partition("--config 'scales=")[2].rstrip("'")
     asked = typed(yaml.safe_load(option))  # as Snakemake reads it
@@ -48,6 +50,7 @@ def test_a_value_that_the_scale_sets_as_well_is_refused_and_the_option_that_work
         ("results/smoke/runs/none/seed0", "it is a folder: ask for a file in it, as results/smoke/runs/none/seed0/"),
         ("results/smoke/run/none", "has no 'run'. Did you mean 'runs'?"),
         ("results/smoke/runs/none/seed0/metrics.jsn", "no step of the pipeline makes a file 'metrics.jsn'"),
+        ("results/shipped/laptop/figures/strategies/sweep.pdf", "makes a file 'sweep.pdf' there"),
         ("figures/budget.png", "results lie in results/SCALE/"),
         ("/somewhere/else/metrics.json", "outside of this folder"),
         (os.path.abspath("results/smoke/x.csv"), "write it as results/smoke/x.csv"),

@@ -82,4 +82,4 @@ def test_the_winner_of_equal_levels_is_flattered_on_its_own_seeds_and_not_on_fre
     assert found["difference"].mean() == pytest.approx(0, abs=4 * sigma * math.sqrt(2 / 5 / studies))
     claimed = found["verdict"].isin(["better", "worse", "better_within_margin", "worse_within_margin"]).mean()
     assert claimed < 0.05 + 4 * math.sqrt(0.05 * 0.95 / studies)
-    assert claimed > 0 and not found["sentence"].str.contains("Holm").any()  # one test, nothing to adjust
+    assert claimed > 0

@@ -1,7 +1,7 @@
 """Thousands of simulated studies: how often the generator claims what is not so.
 
-Each column of one table is a study of its own (a metric with its own family of contrasts), so 2,000 studies
-pass through the very code that writes contrasts.csv.
+Each column of one table is a study of its own, judged by itself, so 2,000 studies pass through the very code that
+writes contrasts.csv.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from scipy import stats
 from study_tables import runs
 
 from ired.statistics import contrast
+from ired.statistics.family import judge
 
 STUDIES = 2000
 DIFFERS = {"better", "worse", "better_within_margin", "worse_within_margin"}
@@ -33,7 +34,10 @@ def simulated(
     frame = runs({name: [1.0] * seeds for name in effects})[["experiment", "variant", "seed", "status"]]
     names = [f"study{index}" for index in range(studies)]
     table = pd.concat([frame, pd.DataFrame(values, columns=names)], axis=1)
-    return contrast(table, comparisons, margin=margin, metrics=names, accompany=False)
+    rows = contrast(table, comparisons, margin=margin, metrics=names, accompany=False).to_dict("records")
+    for study in range(studies):
+        judge(rows[study * len(comparisons) : (study + 1) * len(comparisons)], [], [])
+    return pd.DataFrame(rows)
 
 
 def rate(table: pd.DataFrame, claims: set[str]) -> float:

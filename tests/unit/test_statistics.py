@@ -149,16 +149,6 @@ def test_probability_of_improvement_counts_all_cross_pairs() -> None:
     assert st.effect_sizes(treatment, baseline)[1] == pytest.approx(counted) == pytest.approx(4.5 / 6)
 
 
-def test_holm_by_its_definition() -> None:
-    assert st.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert st.holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
-    assert st.holm([]).size == 0
-
-
-def test_an_untested_contrast_still_counts_in_the_family() -> None:
-    assert st.holm([0.01, math.nan, 0.02]) == pytest.approx([0.03, math.nan, 0.04], nan_ok=True)
-
-
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_the_detectable_range_holds_the_true_one_as_often_as_it_says(n: int) -> None:
     """In 4,000 studies of pairs whose differences have standard deviation 1."""
@@ -249,3 +239,33 @@ def test_pairs_are_detected_as_identical_only_up_to_rounding() -> None:
     base = np.array([0.3, 0.1, 0.7])
     assert pairs.identical(base * (1 + 1e-16), base)
     assert not pairs.identical(base * (1 + 1e-9), base)
+
+
+LADDER = pd.concat(
+    reference(mse, n=n, predictor=name, coefficients=k)
+    for n, above in ((6, 0.2), (8, 0.05))
+    for k, (name, mse) in enumerate((("zero", 1.0), ("mean", 0.5), ("affine", 0.25), ("quadratic", above)))
+)
+
+
+def test_beside_the_margin_stands_one_in_units_of_the_ladder() -> None:
+    """At n = 6 one more coefficient gains 0.05, at n = 8 it gains 0.2: two arms on the line (0.25) that differ by 0.005
+    are equal within 5 % of the mean (0.0125), and within 5 % of the ladder's step at n = 8 (0.01) but not at n = 6.
+    """
+    near_line = {"none": [0.25, 0.2501, 0.2499, 0.25], "mined": [0.255, 0.2552, 0.2548, 0.2549]}
+    pair = [("mined", "none")]
+    for n, bound, granted in ((6, 0.0025, False), (8, 0.01, True)):
+        row = contrast(runs(near_line).assign(n=n), pair, reference=LADDER).iloc[0]
+        assert (row["margin"], row["margin_ladder"]) == pytest.approx((0.0125, bound))
+        difference = np.subtract(near_line["mined"], near_line["none"])
+        error = difference.std(ddof=1) / 2
+        assert row["p_tost_ladder"] == pytest.approx(stats.t.cdf((difference.mean() - bound) / error, 3))
+        assert row["verdict"] == "worse_within_margin"  # the margin that was fixed before the runs decides
+        assert ("; nor beyond ±0.01" in row["sentence"]) == granted
+        assert ("it is not shown (equivalence p = 1" in row["sentence"]) == (not granted)
+    no_ladder = contrast(runs(near_line), pair).iloc[0]
+    residual = contrast(
+        runs(near_line, metric="residual_id"), pair, metrics=["residual_id"], reference=LADDER
+    ).iloc[0]
+    for row in (no_ladder, residual):
+        assert math.isnan(row["margin_ladder"]) and "coefficient" not in row["sentence"]

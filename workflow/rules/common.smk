@@ -25,7 +25,7 @@ PY = shlex.quote(sys.executable)
 shell.prefix("set -euo pipefail; export PYTHONUNBUFFERED=1; ")
 
 try:
-    asked = typed(workflow.config_settings.overwrite_config)
+    asked = typed(workflow.config_settings.config)
     update_config(config, asked)
     if workflow.is_main_process:
         refuse_without_effect(asked, config)

@@ -149,16 +149,16 @@ FIGURE = Figure(
         = {pairs} pairs per contrast.{diverged} Small marks: pairs. Large marks with bars: mean with its
         paired 95 % t-interval; thin: the same at the level of its step in Holm's procedure, on which the
         verdict rests. In per cent of the baseline's mean. Grey: the margin of practical equivalence, {margin}
-        of it. Words: the verdict of the paired t-test, Holm-adjusted over {contrasts} contrasts per test
-        set, and of two one-sided tests (TOST) at the margin, adjusted likewise; “equivalent” is said by
-        the latter alone.""",
+        of it. Words: the verdict of the paired t-test, Holm-adjusted over everything that the page of this
+        experiment tests ({contrasts} contrasts a test set), and of two one-sided tests (TOST) at the margin, adjusted
+        likewise; “equivalent” is said by the latter alone.""",
     reading="""Runs with the same seed saw the same matrices and the same noise, so their difference is
         far less noisy than either. Each row is one contrast; left of the solid line the treatment is
         better. The grey area is the margin within which a difference would not matter in practice. A thin bar
         that misses zero speaks for a difference, a bar inside the grey area for one too small to matter,
         and both can be true at once ("worse, within margin"). A thin bar that holds
         zero beside a thick one that leaves the grey area decides nothing. The words give the verdict and the
-        p-value it rests on, adjusted for the number of contrasts.""",
+        p-value it rests on, adjusted for everything that the page tests.""",
     draw=draw,
     message=contrasts_message,
     says=("contrasts",),

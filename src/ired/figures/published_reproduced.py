@@ -161,4 +161,5 @@ FIGURE = Figure(
         source does not give. [A worked reading of the ten-seed record](published_record.md) goes through
         its rows: the effect is certain, tiny, within the margin, and sits 1 to 2 % above the affine line.""",
     draw=draw,
+    fits_column=False,
 )

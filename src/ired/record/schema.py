@@ -142,9 +142,11 @@ CONTRASTS = Table(
             "baseline_mean", "difference: treatment - baseline", "ci_low", f"ci_high: {LEVEL}, paired t",
             "relative_difference", "p_paired", "p_sign_flip", "p_wilcoxon", "p_welch", "welch_ci_low",
             "welch_ci_high", "p_brown_forsythe",
-            "p_holm: of p_paired over the experiment's contrasts of this metric", "hedges_g", "d_z",
+            "p_holm: of p_paired in the family of the page", "hedges_g", "d_z",
             "probability_of_improvement: P[treatment seed < baseline seed]", "margin: absolute",
             "margin_relative", "p_tost", "p_tost_holm",
+            "margin_ladder: the same share of what one more coefficient gains over the line to beat", "p_tost_ladder",
+            "p_tost_ladder_holm: decides nothing, stands in the sentence",
             "minimum_detectable_effect: 80 % power, two-sided at alpha, paired",
             "detectable_low", f"detectable_high: {LEVEL} of it, since so few seeds know their spread badly",
             "crossed_low", f"crossed_high: {LEVEL} of the difference with seeds and test matrices both a sample",
@@ -168,8 +170,9 @@ NOMINATIONS = Table(
         *numbers(
             "baseline_mean", "difference", "ci_low", "ci_high", "relative_difference", "p_paired", "margin",
             "margin_relative", "p_tost", "minimum_detectable_effect", "detectable_low", "detectable_high",
+            "p_holm: in the family of the page", "p_tost_holm", "margin_ladder", "p_tost_ladder", "p_tost_ladder_holm",
         ),
-        *words("verdict: of one test: nothing to adjust", "sentence"),
+        *words("verdict", "sentence"),
     ),
 )  # fmt: skip
 
@@ -187,7 +190,7 @@ EFFECTS = Table(
             "ratio: by which a doubling of the level multiplies the error; of a pair, treatment over baseline",
             "ci_low", f"ci_high: {LEVEL} t-interval over seeds", "p",
             "p_page: Page's test of an ordered trend, two-sided; decides nothing",
-            "p_holm: over the effects of this metric",
+            "p_holm: in the family of the page",
         ),
         *words("verdict: lower, higher (the error: with the level, or of the treatment), undecided", "sentence"),
     ),

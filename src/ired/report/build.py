@@ -27,8 +27,8 @@ NOT_COMPARED = """These are the settings of the configuration when this page was
     not compared with them."""
 NOTES = {
     "contrasts": """Difference: treatment minus baseline, so negative is better. The verdict rests on p, Holm
-        (paired t-test) and p, TOST (equivalence within the margin), both adjusted for the number of contrasts
-        of a metric; the other p-values are not, and stand beside. P(improvement): the chance that a seed of
+        (paired t-test) and p, TOST (equivalence within the margin), both adjusted for everything that this page
+        tests; the other p-values are not, and stand beside. P(improvement): the chance that a seed of
         the treatment has a lower error than a seed of the baseline. Detectable: the smallest true difference
         that a single test of this number of pairs finds with 80 % power.""",
     "summary": """Minus line: distance of the mean to the error of the predictor to beat; below zero is

@@ -11,7 +11,8 @@ from ired.base.errors import UserError
 from ired.base.format_numbers import p_value, percent, with_interval
 from ired.record.metrics import LEVEL, METRICS, TEST_METRICS
 from ired.record.schema import RUNS
-from ired.statistics.pairs import holm, welch_test
+from ired.statistics.family import holm
+from ired.statistics.pairs import welch_test
 from ired.statistics.samples import Values, t_interval
 
 KEYS = ["variant", "seed"]

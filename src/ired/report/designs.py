@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from ired.base.format_numbers import listed, percent
+from ired.base.format_numbers import listed
 from ired.record.metrics import LEVEL
 from ired.record.schema import TABLES
+from ired.report.experiments_page import relative_change
 
 HEAD = (
     "design",
@@ -39,8 +40,6 @@ def _cells(row: dict[Any, Any], runs: pd.DataFrame, folder: Path) -> tuple[str, 
         (runs["experiment"] == row["experiment"]) & runs["variant"].isin([row["treatment"], row["baseline"]])
     ]
     steps = listed([f"{value:,.0f}" for value in sorted(compared["steps"].unique())])
-    low, high = sorted((row["ci_low"] / row["baseline_mean"], row["ci_high"] / row["baseline_mean"]))
-    change = percent(row["relative_difference"], signed=True)
     return (
         str(row["experiment"]),
         f"`{folder}`",
@@ -48,6 +47,6 @@ def _cells(row: dict[Any, Any], runs: pd.DataFrame, folder: Path) -> tuple[str, 
         steps,
         f"{row['n_pairs']:.0f}",
         f"`{row['treatment']}` against `{row['baseline']}`",
-        f"{change} [{percent(low, signed=True)}, {percent(high, signed=True)}]",
+        relative_change(row),
         str(row["verdict"]).replace("_", " "),
     )

@@ -1,5 +1,5 @@
 """The parts of docs/ that say what code and shipped tables say: the columns of every table, how to read every figure,
-what a negative was worth."""
+what every experiment gave, what a negative was worth."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from ired.figures import FIGURES, figure
 from ired.record.schema import PUBLISHED, PUBLISHED_TABLE, TABLES, WORTH
 from ired.record.table import Table
 from ired.report.designs import designs_section
+from ired.report.experiments_page import experiments_sections
 from ired.report.worth_page import read, scale_section, worth_section
 
 MARK = "<!-- What follows is written by `python -m ired docs`. -->\n"
 WIDTH = 120
-PAGES = ("tables.md", "figures.md", "findings.md", "theory.md")
+PAGES = ("tables.md", "figures.md", "findings.md", "theory.md", "experiments.md")
 SHIPPED = Path("results/shipped")
 
 
@@ -37,6 +38,8 @@ def _sections(page: str, shipped: Path) -> Iterator[str]:
         yield from (_table(table) for table in (*TABLES.values(), *WORTH.values(), *own))
     elif page == "figures.md":
         yield from (_filled(f"**{name}.** {figure(name).reading}") for name in FIGURES)
+    elif page == "experiments.md":
+        yield from experiments_sections(shipped)
     elif page == "theory.md":
         for folder in sorted(shipped.glob("*/tables/consistency")):
             yield scale_section(folder)

@@ -64,7 +64,7 @@ def note(summary: pd.DataFrame, contrasts: pd.DataFrame) -> str:
     """What the numbers are."""
     against = baseline_of(contrasts)
     bold = (
-        f" Bold: better than {against} by a paired test, Holm-adjusted over the experiment's comparisons."
+        f" Bold: better than {against} by a paired test, Holm-adjusted over the page's tests."
         if against
         else ""
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ired.base.format_numbers import count, listed, number
+from ired.record.ladder import next_rung
 from ired.record.metrics import LEVEL, METRICS, main_metric
 from ired.sentences.line import line_sentence
 
@@ -166,12 +167,11 @@ def _next_rung(summary: pd.DataFrame, reference: pd.DataFrame, metric: str | Non
     line = rows[rows["line"].astype(bool) & (rows["mse"] == values.pop())]
     if not len(line):
         return ""
-    wanted = int(line["coefficients"].iloc[0]) + 1
-    above = rows[(rows["n"] == line["n"].iloc[0]) & (rows["coefficients"] == wanted)]
-    if not len(above):
+    rung = next_rung(reference, metric, line["n"].iloc[0])
+    if rung is None:
         return ""
-    name = ORDINALS.get(wanted, f"{wanted}th")
-    return f"; a {name} coefficient would reach {number(above['mse'].iloc[0])}"
+    name = ORDINALS.get(rung.coefficients, f"{rung.coefficients}th")
+    return f"; a {name} coefficient would reach {number(rung.mse)}"
 
 
 ORDINALS = {1: "first", 2: "second", 3: "third"}

@@ -2,7 +2,8 @@
 
   better, worse      the Holm-adjusted p of the paired difference is below ALPHA
   equivalent         the Holm-adjusted p of the equivalence test (TOST) at the margin is below ALPHA
-  ..._within_margin  both: a certain difference that is too small to matter
+  ..._within_margin  both: a certain difference that is too small to matter; its sentence and that of `equivalent` say
+                     whether the stricter margin, in units of the ladder, would grant it too
   undecided          neither: the sentence gives the smallest difference that this many seeds would have shown
 
 Every metric is an error, so lower is better. A sentence is made from one row of contrasts.csv alone.
@@ -35,11 +36,8 @@ def verdict(difference: float, p_holm: float, p_tost_holm: float) -> str:
     return "equivalent" if within else "undecided"
 
 
-def contrast_sentence(row: Mapping[str, Any], adjusted: bool = True) -> str:
-    """The sentence of one row of contrasts.csv, whose `verdict` and the columns it rests on are filled in.
-
-    `adjusted`: whether the row is one of a family, so that its p-value is said to be adjusted.
-    """
+def contrast_sentence(row: Mapping[str, Any]) -> str:
+    """The sentence of one row of contrasts.csv, whose `verdict` and the columns it rests on are filled in."""
     treatment, baseline = row["treatment"], row["baseline"]
     metric, pairs, difference = metric_name(row["metric"]), int(row["n_pairs"]), float(row["difference"])
     if not pairs:
@@ -48,15 +46,14 @@ def contrast_sentence(row: Mapping[str, Any], adjusted: bool = True) -> str:
     margin = f"the margin of ±{plain_percent(row['margin_relative'])}"
     change = f"{percent(row['relative_difference'], signed=True)}{_interval(row)}"
     means = f"{number(row['baseline_mean'] + difference)} against {number(row['baseline_mean'])}, {change}"
-    holm, tost = p_value(row["p_holm"]), p_value(row["p_tost_holm"])
-    holm = f"Holm-adjusted {holm}" if adjusted else holm
+    holm, tost = f"Holm-adjusted {p_value(row['p_holm'])}", p_value(row["p_tost_holm"])
     match row["verdict"]:
         case "better" | "worse" as word:
             return f"{treatment} is {word} than {baseline} in {metric}: {means}; {holm}, {ends}."
         case "better_within_margin" | "worse_within_margin" as word:
             return (
                 f"{treatment} is {word.split('_')[0]} than {baseline} in {metric}, "
-                f"but by less than {margin}: {means}; {holm}, equivalence {tost}, {ends}."
+                f"but by less than {margin}: {means}; {holm}, equivalence {tost}, {ends}{_stricter(row)}."
             )
         case "equivalent" if row["p_tost"] == 0 and row["p_paired"] == 1:
             return (
@@ -66,7 +63,7 @@ def contrast_sentence(row: Mapping[str, Any], adjusted: bool = True) -> str:
         case "equivalent":
             return (
                 f"{treatment} and {baseline} do not differ in {metric} beyond {margin}: {change}; "
-                f"equivalence {tost}, {ends}."
+                f"equivalence {tost}, {ends}{_stricter(row)}."
             )
     return (
         f"{treatment} against {baseline} in {metric}: undecided at this number of seeds; "
@@ -74,16 +71,29 @@ def contrast_sentence(row: Mapping[str, Any], adjusted: bool = True) -> str:
     )
 
 
+def _stricter(row: Mapping[str, Any]) -> str:
+    """Whether the second margin, of the ladder, grants equivalence too; nothing where there is none or it is wider."""
+    if not row["margin_ladder"] < row["margin"]:
+        return ""
+    share = plain_percent(row["margin_relative"])
+    bound = (
+        f"±{number(row['margin_ladder'])}, {share} of what one more coefficient gains over the line to beat"
+    )
+    p = row["p_tost_ladder_holm"]
+    if p < ALPHA:
+        return f"; nor beyond {bound} (equivalence {p_value(p)})"
+    return f"; within {bound}, it is not shown (equivalence {p_value(p)})"
+
+
 def nomination_sentence(row: Mapping[str, Any]) -> str:
     """The sentence of a sweep's nominee: how it was chosen, and its one contrast on fresh seeds."""
-    value = row["level"]
-    chosen = f"{value:g}" if isinstance(value, float) else value  # 2, not 2.0, where others have no level
+    chosen = str(row["level"]).removesuffix(".0")  # 2, not 2.0, where others have no level
     tuning, fresh = (row[name].split() for name in ("tuning_seeds", "fresh_seeds"))
     return (
         f"Of {count(int(row['levels']), 'level')}, {row['factor']} = {chosen} had the lowest "
         f"validation MSE on {_seeds(tuning)} ({number(row['tuning_mean'])}); "
         f"judged on {_seeds(fresh)}, which had no say in that: "
-        f"{contrast_sentence(row, adjusted=False)}"
+        f"{contrast_sentence(row)}"
     )
 
 

@@ -4,6 +4,7 @@ samples   one group of seeds: t and bootstrap intervals, variance split
 pairs     two groups of seeds: paired tests, equivalence, effect sizes, smallest detectable effect
 summary   summary.csv
 contrasts contrasts.csv
+family    every test that a page could claim something by, adjusted together
 budget    budget.csv: the comparison at equal compute
 line      against_line.csv: variants and the predictor to beat, on the same matrices
 worth     multipliers.csv: how much compute an arm saves
@@ -16,13 +17,13 @@ Must not import torch, figures or reports; nothing here reads a file.
 from ired.statistics.budget import equal_compute
 from ired.statistics.contrasts import contrast
 from ired.statistics.effects import effects
+from ired.statistics.family import holm, judged
 from ired.statistics.line import against_line
 from ired.statistics.nomination import nominate
 from ired.statistics.pairs import (
     brown_forsythe,
     detectable_range,
     effect_sizes,
-    holm,
     minimum_detectable_effect,
     paired_test,
     sign_flip_test,
@@ -42,6 +43,7 @@ __all__ = [
     "effects",
     "equal_compute",
     "holm",
+    "judged",
     "minimum_detectable_effect",
     "nominate",
     "paired_test",

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ired import sentences
 from ired.record import schema
+from ired.record.ladder import next_rung
 from ired.record.metrics import TEST_METRICS
 from ired.statistics import pairs
 from ired.statistics.crossed import MatrixErrors, crossed
+from ired.statistics.family import judge
 from ired.statistics.samples import Values, mean
-from ired.statistics.summary import by_variant, finite, measured_metrics
+from ired.statistics.summary import by_variant, finite, judged_metrics
 
 
-def deciding_numbers(treatment: Values, baseline: Values, margin_relative: float) -> dict[str, float]:
-    """What a verdict rests on: paired difference, its test, and the equivalence test. Values of shape
-    (pairs,).
+def deciding_numbers(
+    treatment: Values, baseline: Values, share: float, step: float = math.nan
+) -> dict[str, float]:
+    """What a verdict rests on: paired difference, its test, and the equivalence test. Values of shape (pairs,).
+
+    The margin is `share` of the baseline's mean. Beside it stands the same share of `step`, which is what one more
+    coefficient gains over the line to beat: near that line a share of the mean may exceed every difference in play, and
+    equivalence within it cannot fail. NaN where there is no such ladder.
     """
     baseline_mean = mean(baseline)
-    margin = margin_relative * abs(baseline_mean)
+    margin, margin_ladder = share * abs(baseline_mean), share * step
     test = pairs.paired_test(treatment, baseline)
     difference = mean(treatment - baseline)
     detectable = pairs.minimum_detectable_effect(treatment, baseline)
@@ -37,8 +43,10 @@ def deciding_numbers(treatment: Values, baseline: Values, margin_relative: float
         "relative_difference": difference / baseline_mean if baseline_mean else math.nan,
         "p_paired": test.p,
         "margin": margin,
-        "margin_relative": margin_relative,
+        "margin_relative": share,
         "p_tost": pairs.tost_paired(treatment, baseline, margin),
+        "margin_ladder": margin_ladder,
+        "p_tost_ladder": pairs.tost_paired(treatment, baseline, margin_ladder),
         "minimum_detectable_effect": detectable,
         "detectable_low": spread.low,
         "detectable_high": spread.high,
@@ -92,37 +100,41 @@ def contrast(
     metrics: Sequence[str] | None = None,
     accompany: bool = True,
     errors: MatrixErrors | None = None,
+    reference: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """contrasts.csv: paired differences over the seeds two variants share, their tests, verdict and sentence.
+    """contrasts.csv: paired differences over the seeds two variants share, their tests, verdict and sentence, judged
+    as if nothing else were on their page.
 
     Args:
         runs: rows of runs.csv of one experiment.
         comparisons: (treatment, baseline) names of variants; the first is the primary contrast.
         margin: of practical equivalence, as a share of the baseline's mean (0.05 = 5 %).
-        metrics: columns of `runs`; every measured one if None.
+        metrics: columns of `runs`; those that verdicts are given in if None.
         accompany: compute also the columns that decide nothing (False saves time in simulations).
         errors: of every test matrix, by variant and test set, a row for each finished seed.
+        reference: rows of reference.csv, which hold the ladder of the second margin.
 
     Raises:
         ValueError: a comparison names a variant without a row, or a variant has two runs of one seed.
     """
-    tabulated = measured_metrics(runs, metrics)
+    tabulated = judged_metrics(runs, metrics)
     groups = by_variant(runs, tabulated)
     unknown = {name for pair in comparisons for name in pair} - set(groups)
     if unknown:
         raise ValueError(f"comparison of unknown variant {', '.join(sorted(unknown))}")
     by_seed = {name: group.set_index("seed")[tabulated].astype("float64") for name, group in groups.items()}
-    compared = [_pair(by_seed, comparison, margin, accompany) for comparison in comparisons]
-    rows: list[dict[str, Any]] = []
-    for family in zip(*compared, strict=True):  # the rows of one metric
-        adjusted = pairs.holm([row["p_paired"] for row in family])
-        equivalent = pairs.holm([row["p_tost"] for row in family])
-        for index, row in enumerate(family):
-            row |= {"primary": index == 0, "p_holm": adjusted[index], "p_tost_holm": equivalent[index]}
-            row["verdict"] = sentences.verdict(row["difference"], row["p_holm"], row["p_tost_holm"])
-            row["sentence"] = sentences.contrast_sentence(row)
-            row |= crossed_numbers(errors or {}, row["treatment"], row["baseline"], row["metric"])
-            rows.append(row)
+    sizes = {name: float(group["n"].iloc[0]) for name, group in groups.items() if "n" in group}
+
+    def step(metric: str, baseline: str) -> float:
+        rung = next_rung(reference, metric, sizes[baseline]) if reference is not None else None
+        return math.nan if rung is None else rung.step
+
+    compared = [_pair(by_seed, comparison, margin, step, accompany) for comparison in comparisons]
+    rows = [row for of_metric in zip(*compared, strict=True) for row in of_metric]
+    for row in rows:
+        row["primary"] = (row["treatment"], row["baseline"]) == tuple(comparisons[0])
+        row |= crossed_numbers(errors or {}, row["treatment"], row["baseline"], row["metric"])
+    judge(rows, [], [])
     experiment = runs["experiment"].iloc[0] if len(runs) else None
     return schema.CONTRASTS.frame([{"experiment": experiment, **row} for row in rows])
 
@@ -131,6 +143,7 @@ def _pair(
     by_seed: dict[str, pd.DataFrame],
     comparison: tuple[str, str],
     margin: float,
+    step: Callable[[str, str], float],
     accompany: bool,
 ) -> list[dict[str, Any]]:
     """One comparison: a row per metric, but for what needs the whole family.
@@ -151,7 +164,7 @@ def _pair(
             "treatment": treatment,
             "baseline": baseline,
             "n_dropped": int((~kept).sum()),
-            **deciding_numbers(*paired, margin),
+            **deciding_numbers(*paired, margin, step(metric, baseline)),
         }
         if accompany:
             row |= accompanying_numbers(paired, (finite(left_all[index]), finite(right_all[index])))

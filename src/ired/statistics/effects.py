@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ired.record import schema
-from ired.sentences import effect_sentence, effect_verdict
-from ired.statistics.pairs import holm, paired_test
+from ired.statistics.family import judge
+from ired.statistics.pairs import paired_test
 from ired.statistics.samples import mean
-from ired.statistics.summary import by_variant, measured_metrics
+from ired.statistics.summary import by_variant, judged_metrics
 
 Matrix = NDArray[np.float64]
 FEWEST_RANKED = 3  # levels and seeds that Page's test needs
@@ -30,17 +30,18 @@ FEWEST_RANKED = 3  # levels and seeds that Page's test needs
 def effects(
     runs: pd.DataFrame, pairs: Sequence[tuple[str, str]] = (), metrics: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """effects.csv: for each metric a row per sweep of numbers (its trend) and per pair of sweeps (their ratio).
+    """effects.csv: for each metric a row per sweep of numbers (its trend) and per pair of sweeps (their ratio), judged
+    as if nothing else were on their page.
 
     Args:
         runs: rows of runs.csv of one experiment; those with a `base` are members of the sweep of that name.
         pairs: (treatment, baseline) names of sweeps.
-        metrics: columns of `runs`; every measured one if None.
+        metrics: columns of `runs`; those that verdicts are given in if None.
 
     Raises:
         ValueError: a pair names a sweep without runs, or two without a level in common.
     """
-    tabulated = measured_metrics(runs, metrics)
+    tabulated = judged_metrics(runs, metrics)
     swept = runs.dropna(subset=["base"])
     rows: list[dict[str, Any]] = []
     for metric in tabulated:
@@ -50,13 +51,11 @@ def effects(
             raise ValueError(f"effect of unknown sweep {', '.join(sorted(unknown))}")
         family = [_trend(base, levels) for base, levels in sweeps.items() if _ordered(levels)]
         family += [_pair(sweeps, *pair) for pair in pairs]
-        adjusted = holm([row["p"] for row in family])
-        for row, p_holm in zip(family, adjusted, strict=True):
-            row |= {"experiment": runs["experiment"].iloc[0], "metric": metric, "p_holm": p_holm}
+        for row in family:
+            row |= {"experiment": runs["experiment"].iloc[0], "metric": metric}
             row["factor"] = swept.loc[swept["base"] == row["treatment"], "factor"].iloc[0]
-            row["verdict"] = effect_verdict(row["ratio"], p_holm)
-            row["sentence"] = effect_sentence(row)
         rows += family
+    judge([], rows, [])
     return schema.EFFECTS.frame(rows)
 
 

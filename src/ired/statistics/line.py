@@ -18,7 +18,7 @@ from scipy import stats
 from ired.record import schema
 from ired.record.metrics import ALPHA, TEST_METRICS
 from ired.statistics.crossed import MatrixErrors, crossed
-from ired.statistics.pairs import holm
+from ired.statistics.family import holm
 from ired.statistics.worth import clopper_pearson
 
 Array = NDArray[np.float64]

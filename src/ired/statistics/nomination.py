@@ -15,26 +15,29 @@ import pandas as pd
 
 from ired.record import schema
 from ired.record.metrics import METRICS
-from ired.sentences import nomination_sentence
 from ired.statistics.contrasts import contrast
+from ired.statistics.family import judge
 from ired.statistics.summary import by_variant
 
 JUDGED, CHOSEN_BY = next(iter(METRICS)), "mse_validation"
 
 
 def nominate(
-    runs: pd.DataFrame, comparisons: Sequence[tuple[str, str]], margin: float = 0.05
+    runs: pd.DataFrame,
+    comparisons: Sequence[tuple[str, str]],
+    margin: float = 0.05,
+    reference: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """nominations.csv: at most one row. Empty unless levels of a factor are compared with a baseline.
 
     The first half of the seeds (rounded down) tunes: the level with the lowest mean validation error on them is
     nominated, unless one of its tuning runs diverged. The other seeds are fresh: the nominee and the baseline are
-    compared on them alone, by the test error, in one test, so that nothing needs adjusting.
+    compared on them alone, by the test error, in one test, which `family.judged` then adjusts with its page.
 
     Args:
         runs: rows of runs.csv of one experiment; those with a `level` are the sweep.
         comparisons: (treatment, baseline) names of variants, as of `contrast`.
-        margin: as of `contrast`.
+        margin, reference: as of `contrast`.
     """
     empty = schema.NOMINATIONS.frame([])
     levels = runs.dropna(subset=["level"]).drop_duplicates("variant").set_index("variant")
@@ -56,7 +59,7 @@ def nominate(
     judged = runs[runs["seed"].isin(fresh) & runs["variant"].isin(pair)]
     if judged["variant"].nunique() < 2:
         return empty
-    found = contrast(judged, [pair], margin, [JUDGED], accompany=False).iloc[0]
+    found = contrast(judged, [pair], margin, [JUDGED], accompany=False, reference=reference).iloc[0]
     row: dict[str, Any] = {
         **{str(name): value for name, value in found.items()},
         "factor": levels.loc[nominee, "factor"],
@@ -66,8 +69,9 @@ def nominate(
         "fresh_seeds": " ".join(map(str, fresh)),
         "tuning_mean": means[nominee],
     }
-    row["sentence"] = nomination_sentence(row)
-    return schema.NOMINATIONS.frame([{name: row[name] for name in schema.NOMINATIONS.names}])
+    row = {name: row[name] for name in schema.NOMINATIONS.names}
+    judge([], [], [row])
+    return schema.NOMINATIONS.frame([row])
 
 
 def _mean_on(group: pd.DataFrame, seeds: list[int]) -> float:

@@ -6,10 +6,8 @@ weights. Lower is better, and a difference is always treatment - baseline.
 
 from __future__ import annotations
 
-import gc
 import math
 import warnings
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 from statsmodels.stats.meta_analysis import effectsize_smd
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from ired.record.metrics import ALPHA
@@ -216,20 +213,3 @@ def standardised_difference(treatment: Values, baseline: Values) -> float:
         return math.nan
     difference = treatment - baseline
     return mean(difference) / sd(difference)
-
-
-def holm(p_values: Sequence[float]) -> Values:
-    """Holm-adjusted p-values of one family of tests. Shape as given.
-
-    A contrast that could not be tested (NaN) stays NaN but still counts in the family, since the number of
-    planned comparisons must not depend on how the runs turned out.
-    """
-    values = np.asarray(p_values, dtype=np.float64)
-    if values.size < 2:
-        return values
-    # multipletests ends in a full garbage collection, which takes seconds beside thousands of tables in
-    # memory; frozen objects are not looked at.
-    gc.freeze()
-    adjusted = multipletests(np.nan_to_num(values, nan=1.0), method="holm")[1]
-    gc.unfreeze()
-    return np.where(np.isnan(values), np.nan, adjusted)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ired.record import schema
-from ired.record.metrics import METRICS
+from ired.record.metrics import METRICS, TEST_METRICS
 from ired.statistics.samples import Values, mean, sd, t_interval, variance_split
 
 
@@ -23,6 +23,15 @@ def measured_metrics(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -
         return list(metrics)
     known = [metric for metric in METRICS if metric in runs]
     return [metric for metric in known if runs[metric].notna().any()] or known
+
+
+def judged_metrics(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -> list[str]:
+    """The metrics in which differences are tested: those asked for, otherwise the measured test errors, otherwise (a
+    record without test sets) every measured metric. What selects a run, or says the same in other units, is described
+    in summary.csv and not tested again.
+    """
+    measured = measured_metrics(runs, metrics)
+    return measured if metrics is not None else [m for m in measured if m in TEST_METRICS] or measured
 
 
 def by_variant(runs: pd.DataFrame, metrics: Sequence[str]) -> dict[str, pd.DataFrame]:

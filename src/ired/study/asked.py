@@ -102,12 +102,12 @@ def _why(target: str, study: ResolvedStudy, rules: list[str]) -> str:
     if os.path.isabs(target):
         inside = os.path.relpath(target)
         return "it lies outside of this folder" if inside.startswith("..") else f"write it as {inside}"
-    parts = target.rstrip("/").split("/")
-    if len(parts) == 1:
+    parts = target.rstrip("/").removeprefix("results/shipped/").removeprefix("results/").split("/")
+    if "/" not in target.rstrip("/"):
         return f"there is no target of this name.{nearest(target, rules)}"
-    if parts[0] != "results" or len(parts) < 3:
+    if not target.startswith("results/") or len(parts) < 2:
         return "results lie in results/SCALE/"
-    _, scale, kind, *rest = parts
+    scale, kind, *rest = parts
     if scale not in study.study.scales:
         return f"config.yaml has no scale '{scale}'.{nearest(scale, study.study.scales)}"
     known = {"runs": [*study.variants, *study.cells(scale)], "tables": [*study.study.experiments]}
@@ -118,5 +118,5 @@ def _why(target: str, study: ResolvedStudy, rules: list[str]) -> str:
     if rest and rest[0] not in known[kind]:
         return f"config.yaml has no {what} '{rest[0]}'.{nearest(rest[0], known[kind])}"
     if kind == "runs" and len(rest) < 3:
-        return f"it is a folder: ask for a file in it, as {'/'.join([*parts[:4], 'seed0', 'metrics.json'])}"
+        return f"it is a folder: ask for a file in it, as results/{'/'.join([*parts[:3], 'seed0', 'metrics.json'])}"
     return f"no step of the pipeline makes a file '{rest[-1] if rest else kind}' there"

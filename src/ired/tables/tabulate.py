@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ired.record import schema
 from ired.record.run_folder import Run
 from ired.record.table import Table
-from ired.statistics import against_line, contrast, effects, equal_compute, nominate, summarise
+from ired.statistics import against_line, contrast, effects, equal_compute, judged, nominate, summarise
 from ired.statistics.crossed import MatrixErrors
 from ired.tables.specification import ExperimentSpec, VariantSpec
 
@@ -33,16 +33,18 @@ def tabulate(
         "runs": table,
         "summary": summarise(table, reference),
         "against_line": against_line(errors, line, {run.variant: run.metrics.strategy for _, run in runs}),
-        "contrasts": contrast(table, experiment.comparisons, experiment.margin, errors=errors),
+        "contrasts": contrast(
+            table, experiment.comparisons, experiment.margin, errors=errors, reference=reference
+        ),
         "effects": effects(table, experiment.effects),
-        "nominations": nominate(table, experiment.comparisons, experiment.margin),
+        "nominations": nominate(table, experiment.comparisons, experiment.margin, reference),
         "learning_curves": curves,
         "budget": equal_compute(curves, table),
     }
     for name in schema.DIAGNOSTICS:
         found = [_keyed(run.diagnostics[name], run) for _, run in runs if name in run.diagnostics]
         tables[name] = _stacked(found, schema.TABLES[name])
-    return tables
+    return judged(tables)
 
 
 def errors_by_variant(runs: Iterable[tuple[VariantSpec, Run]]) -> MatrixErrors:

@@ -16,7 +16,7 @@ class Figure:
     message: a function from the tables named in `says` to what the figure says, a line of `ired.sentences`; empty where
         they allow no claim. The line is then the title, else the name is.
     caption: a template; what stands in braces is filled in from the figure's tables (`captions.facts`).
-    fits_column: false where its panels would be too narrow in one column of a two-column page.
+    fits_column: false where one column of a two-column page has no room for its panels or rows.
     reading: the paragraph of docs/figures.md that says how to read it.
     """
 
