@@ -50,6 +50,8 @@ def test_a_value_that_the_scale_sets_as_well_is_refused_and_the_option_that_work
         ("results/smoke/runs/none/seed0", "it is a folder: ask for a file in it, as results/smoke/runs/none/seed0/"),
         ("results/smoke/run/none", "has no 'run'. Did you mean 'runs'?"),
         ("results/smoke/runs/none/seed0/metrics.jsn", "no step of the pipeline makes a file 'metrics.jsn'"),
+        ("results/smoke/runs/deep_opt_steps=0.5/seed0/metrics.json", "no variant 'deep_opt_steps=0.5'"),
+        ("results/smoke/tables/refrence.csv", "makes a file 'refrence.csv' there"),
         ("results/shipped/laptop/figures/strategies/sweep.pdf", "makes a file 'sweep.pdf' there"),
         ("figures/budget.png", "results lie in results/SCALE/"),
         ("/somewhere/else/metrics.json", "outside of this folder"),
@@ -60,6 +62,15 @@ def test_a_target_that_nothing_makes_says_what_was_probably_meant(target: str, s
     with pytest.raises(UserError) as refused:
         refuse_unknown([target], STUDY, ["all", "strategies"], lambda path: False)
     assert str(refused.value).startswith(f"target '{target}': ") and says in str(refused.value)
+
+
+def test_a_name_that_is_not_in_the_configuration_is_refused_though_a_pattern_would_take_it() -> None:
+    """Patterns take every well-formed name, since a list of all would slow a plan."""
+    for made in ("results/smoke/runs/nome/seed0/metrics.json", "results/smoke/tables/mining_/runs.csv"):
+        with pytest.raises(UserError, match=r"config\.yaml has no"):
+            refuse_unknown([made], STUDY, [], lambda path: True)
+    refuse_unknown(["results/smoke/runs/none/seed0/metrics.json"], STUDY, [], lambda path: True)
+    refuse_unknown(["results/smoke/tables/reference.csv"], STUDY, [], lambda path: True)
 
 
 def test_rules_files_at_hand_and_what_is_made_are_targets(tmp_path: Path) -> None:

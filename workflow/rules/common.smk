@@ -12,6 +12,7 @@ defer("torch")  # a plan needs settings alone, and must not wait for what they s
 from ired.figures import FIGURES
 from ired.record.schema import DIAGNOSTICS, TABLES, WORTH
 from ired.study.asked import refuse_files_for_folders, refuse_unknown, refuse_without_effect, typed
+from ired.study.checks import NAME
 from ired.study.memory import machine_memory, refuse_what_cannot_fit
 from ired.study.resolve import ResolvedStudy
 from snakemake.cli import parse_args
@@ -43,10 +44,11 @@ RUN = "results/{scale}/runs/{variant}/seed{seed}"
 DATA = "results/{scale}/data"
 
 
-# A typo in a path is "no rule makes this file", not a three-hour job.
+# A typo in a path is refused by `refuse_unknown`, before it is a three-hour job. A list of all variants here would stand in
+# every pattern of every output, and take most of the time of a plan of thousands of runs.
 wildcard_constraints:
     scale="|".join(map(re.escape, STUDY.study.scales)),
-    variant="|".join(map(re.escape, [*STUDY.variants, *(name for s in STUDY.study.scales for name in STUDY.cells(s))])),
+    variant=NAME.pattern,
     experiment="|".join(map(re.escape, STUDY.study.experiments)),
     seed=r"0|[1-9][0-9]{0,9}",
     where="(shipped/)?(" + "|".join(map(re.escape, STUDY.study.scales)) + ")",

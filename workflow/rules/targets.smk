@@ -91,5 +91,5 @@ def targets_of(words):
     a quarter of a second."""
     names = {rule.name for rule in workflow.rules}
     plain = [word for word in words if not word.startswith("-") and "=" not in word and not word.isdigit()]
-    doubtful = [word for word in plain if word not in names and not os.path.isfile(word) and not is_made(word)]
-    return parse_args(words)[1].targets if [word for word in doubtful if not word.startswith("profiles/")] else []
+    doubtful = [word for word in plain if word not in names and not word.startswith("profiles/")]
+    return parse_args(words)[1].targets if [word for word in doubtful if not os.path.isfile(word)] else []

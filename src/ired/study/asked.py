@@ -93,30 +93,50 @@ def refuse_unknown(
     """
     names = [name for name in rules if not name.startswith("_")]
     for target in targets:
-        if target not in names and not os.path.isfile(target) and not is_made(target):
-            raise UserError(f"target '{target}': {_why(target, study, names)}")
+        if target in names or os.path.isfile(target):
+            continue
+        why = _misnamed(target, study) or ("" if is_made(target) else _why(target, names))
+        if why:
+            raise UserError(f"target '{target}': {why}")
 
 
-def _why(target: str, study: ResolvedStudy, rules: list[str]) -> str:
-    """What is wrong with a target that no rule makes."""
+def _parts(target: str) -> list[str]:
+    """The components of a path below results/ or results/shipped/: scale, kind, and what follows."""
+    return target.rstrip("/").removeprefix("results/").removeprefix("shipped/").split("/")
+
+
+def _misnamed(target: str, study: ResolvedStudy) -> str:
+    """Which name of a path below results/ is not in config.yaml; nothing where all are."""
+    if not target.startswith("results/"):
+        return ""
+    parts = _parts(target)
+    scale, kind, name, *below = parts + [""] * (3 - len(parts))
+    if scale not in study.study.scales:
+        return f"config.yaml has no scale '{scale}'.{nearest(scale, study.study.scales)}"
+    known: list[str] = {
+        "runs": [*study.variants, *study.cells(scale)],
+        "tables": [*study.study.experiments],
+        "figures": [*study.study.experiments],
+    }.get(kind, [name])
+    if name not in known and (below or kind == "runs"):  # else it is the name of a file
+        what = "variant" if kind == "runs" else "experiment"
+        return f"config.yaml has no {what} '{name}'.{nearest(name, known)}"
+    return ""
+
+
+def _why(target: str, rules: list[str]) -> str:
+    """What else is wrong with a target that no rule makes."""
     if os.path.isabs(target):
         inside = os.path.relpath(target)
         return "it lies outside of this folder" if inside.startswith("..") else f"write it as {inside}"
-    parts = target.rstrip("/").removeprefix("results/shipped/").removeprefix("results/").split("/")
     if "/" not in target.rstrip("/"):
         return f"there is no target of this name.{nearest(target, rules)}"
+    parts = _parts(target)
     if not target.startswith("results/") or len(parts) < 2:
         return "results lie in results/SCALE/"
     scale, kind, *rest = parts
-    if scale not in study.study.scales:
-        return f"config.yaml has no scale '{scale}'.{nearest(scale, study.study.scales)}"
-    known = {"runs": [*study.variants, *study.cells(scale)], "tables": [*study.study.experiments]}
-    known["figures"] = known["tables"]
-    if kind not in known:
-        return f"results/{scale}/ has no '{kind}'.{nearest(kind, [*known, 'report.html', 'data', 'logs'])}"
-    what = "variant" if kind == "runs" else "experiment"
-    if rest and rest[0] not in known[kind]:
-        return f"config.yaml has no {what} '{rest[0]}'.{nearest(rest[0], known[kind])}"
+    if kind not in (*FOLDERS, "report.html"):
+        return f"results/{scale}/ has no '{kind}'.{nearest(kind, [*FOLDERS, 'report.html'])}"
     if kind == "runs" and len(rest) < 3:
         return f"it is a folder: ask for a file in it, as results/{'/'.join([*parts[:3], 'seed0', 'metrics.json'])}"
     return f"no step of the pipeline makes a file '{rest[-1] if rest else kind}' there"
