@@ -23,9 +23,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from project import STEPS, Project, contents, end_leftovers, strays
 from rig import NoCluster, Rig, why_not
-from soak_faults import FAULTS, Victim
+from soak_faults import FAULTS, PREEMPTING, Victim
 
 SEEDS, MOST_CALLS, END_SECONDS = [0, 1], 15, 1500
+COMPLETING_SECONDS = 60
 # Every step of every attempt is noted from outside the run.
 NOTED = """
 
@@ -116,6 +117,9 @@ class Soak(Victim):
                 break
             self.strike()
         self.project.pace(0)
+        self.rig.ask(
+            "scancel", f"--name={PREEMPTING}"
+        )  # one that found no nodes yet is a fault still to come
         self.say("no more faults")
         deadline = time.monotonic() + END_SECONDS
         while time.monotonic() < deadline and self.calls < MOST_CALLS:
@@ -182,7 +186,10 @@ def left_behind(project: Project, rig: Rig) -> list[str]:
     """What nobody owns any more."""
     paths = [*strays(project.root), *(project.root / ".snakemake/locks").glob("*")]
     paths += [*project.root.glob("results/.state/**/FATAL*"), *project.root.glob("results/.state/**/STOP")]
-    return [str(path) for path in paths] + [f"job {job['id']}" for job in rig.jobs()]
+    deadline = time.monotonic() + COMPLETING_SECONDS
+    while rig.jobs("CG") and time.monotonic() < deadline:  # over, and still being tidied up by its node
+        time.sleep(1)
+    return [str(path) for path in paths] + [f"job {job}" for job in rig.jobs()]
 
 
 def study(root: Path, repository: Path) -> Project:

@@ -16,6 +16,7 @@ from project import Controller, Project
 from rig import Rig
 
 Fault = Callable[["Victim"], "str | None"]
+PREEMPTING = "soak-preempts"  # a fault's own jobs
 
 
 class Victim:
@@ -171,7 +172,14 @@ def scheduler_away(v: Victim) -> str | None:
 def preempted(v: Victim) -> str | None:
     if not v.trainers():
         return None
-    words = ("--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 3")
+    words = (
+        "--partition=urgent",
+        f"--job-name={PREEMPTING}",
+        "--nodes=2",
+        "--exclusive",
+        "--output=/dev/null",
+        "--wrap=sleep 3",
+    )
     v.rig.ask("sbatch", *words)
     return "both nodes preempted"
 
