@@ -182,7 +182,7 @@ def _contrast(
         "ci_low": low, "ci_high": high, "relative_difference": delta.mean() / base, "p_paired": p,
         "p_sign_flip": max(p, 0.06), "p_wilcoxon": p, "p_welch": p, "welch_ci_low": low,
         "welch_ci_high": high, "p_brown_forsythe": 0.6, "p_holm": min(1, 2 * p), "hedges_g": 0.5,
-        "d_z": 0.6, "probability_of_improvement": float((delta < 0).mean()), "margin": margin,
+        "d_z": 0.6, "pair_correlation": 0.5, "probability_of_improvement": float((delta < 0).mean()), "margin": margin,
         "margin_relative": 0.05, "p_tost": 0.02 if inside else 0.6,
         "p_tost_holm": 0.04 if inside else 0.9, "minimum_detectable_effect": 0.0006,
         "detectable_low": 0.0004, "detectable_high": 0.0016, "primary": primary,

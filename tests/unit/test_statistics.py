@@ -143,6 +143,16 @@ def test_hedges_g_is_the_corrected_difference_in_pooled_deviations() -> None:
     assert g == pytest.approx((LEFT.mean() - RIGHT.mean()) / pooled * (1 - 3 / (4 * 16 - 1)), rel=1e-3)
 
 
+def test_the_correlation_of_pairs_is_what_pairing_gains() -> None:
+    """var(t - b) = var t + var b - 2 r sd t sd b."""
+    r = st.pair_correlation(LEFT, RIGHT)
+    spread = LEFT.var(ddof=1) + RIGHT.var(ddof=1) - 2 * r * LEFT.std(ddof=1) * RIGHT.std(ddof=1)
+    assert (LEFT - RIGHT).var(ddof=1) == pytest.approx(spread)
+    assert st.pair_correlation(LEFT, LEFT + 3) == pytest.approx(1) == -st.pair_correlation(LEFT, -LEFT)
+    for left, right in ((LEFT[:2], RIGHT[:2]), (LEFT, np.ones_like(LEFT)), (np.empty(0), np.empty(0))):
+        assert math.isnan(st.pair_correlation(left, right))
+
+
 def test_probability_of_improvement_counts_all_cross_pairs() -> None:
     treatment, baseline = np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0])
     counted = np.mean([(t < b) + 0.5 * (t == b) for t in treatment for b in baseline])

@@ -143,6 +143,7 @@ CONTRASTS = Table(
             "relative_difference", "p_paired", "p_sign_flip", "p_wilcoxon", "p_welch", "welch_ci_low",
             "welch_ci_high", "p_brown_forsythe",
             "p_holm: of p_paired in the family of the page", "hedges_g", "d_z",
+            "pair_correlation: Pearson, over the pairs; what pairing gains",
             "probability_of_improvement: P[treatment seed < baseline seed]", "margin: absolute",
             "margin_relative", "p_tost", "p_tost_holm",
             "margin_ladder: the same share of what one more coefficient gains over the line to beat", "p_tost_ladder",

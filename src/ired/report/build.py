@@ -28,7 +28,8 @@ NOT_COMPARED = """These are the settings of the configuration when this page was
 NOTES = {
     "contrasts": """Difference: treatment minus baseline, so negative is better. The verdict rests on p, Holm
         (paired t-test) and p, TOST (equivalence within the margin), both adjusted for everything that this page
-        tests; the other p-values are not, and stand beside. P(improvement): the chance that a seed of
+        tests; the other p-values are not, and stand beside. r of pairs: how alike the
+        seeds of both are, which is what pairing gains. P(improvement): the chance that a seed of
         the treatment has a lower error than a seed of the baseline. Detectable: the smallest true difference
         that a single test of this number of pairs finds with 80 % power.""",
     "summary": """Minus line: distance of the mean to the error of the predictor to beat; below zero is

@@ -55,7 +55,7 @@ def deciding_numbers(
 
 ACCOMPANYING = (
     "p_sign_flip", "p_wilcoxon", "p_welch", "welch_ci_low", "welch_ci_high", "p_brown_forsythe", "hedges_g",
-    "d_z", "probability_of_improvement",
+    "d_z", "pair_correlation", "probability_of_improvement",
 )  # fmt: skip
 
 
@@ -74,6 +74,7 @@ def accompanying_numbers(paired: tuple[Values, Values], groups: tuple[Values, Va
         "p_brown_forsythe": pairs.brown_forsythe(*groups),
         "hedges_g": hedges_g,
         "d_z": pairs.standardised_difference(*paired),
+        "pair_correlation": pairs.pair_correlation(*paired),
         "probability_of_improvement": improvement,
     }
 

@@ -207,6 +207,17 @@ def effect_sizes(treatment: Values, baseline: Values) -> tuple[float, float]:
     return float(g), improvement
 
 
+def pair_correlation(treatment: Values, baseline: Values) -> float:
+    """Pearson's correlation of the pairs: what pairing gains. The paired difference has 1 - r of the variance that two
+    independent groups of equal spread would give it, so a negative r costs power. NaN for fewer than three pairs, or
+    where one group does not vary.
+    """
+    constant = any(is_constant(values, _scale(treatment, baseline)) for values in (treatment, baseline))
+    if treatment.size < 3 or constant:
+        return math.nan
+    return float(np.corrcoef(treatment, baseline)[0, 1])
+
+
 def standardised_difference(treatment: Values, baseline: Values) -> float:
     """d_z: the mean paired difference in standard deviations of the differences. NaN without a spread."""
     if treatment.size < 2 or no_spread(treatment, baseline):
