@@ -137,8 +137,8 @@ CONTRASTS: tuple[Column, ...] = (
     ("95 % interval", "ci_low|ci_high|difference", interval), ("relative", "relative_difference", share),
     ("p, Holm", "p_holm", p), ("p, TOST", "p_tost_holm", p), ("p, sign flip", "p_sign_flip", p),
     ("p, Welch", "p_welch", p), ("Hedges g", "hedges_g", real), ("d_z", "d_z", real),
-    ("r of pairs", "pair_correlation", real), ("P(improvement)", "probability_of_improvement", real), ("margin", "margin", real),
-    ("detectable", "minimum_detectable_effect", real),
+    ("r of pairs", "pair_correlation", real), ("P(improvement)", "probability_of_improvement", real),
+    ("margin", "margin", real), ("detectable", "minimum_detectable_effect", real),
 )  # fmt: skip
 BUDGET: tuple[Column, ...] = (
     ("variant", "variant", text), ("seeds", "n", whole), ("equal compute at step", "step", whole),
