@@ -126,8 +126,8 @@ def test_shipped_tables_do_not_stand_in_for_training(snakemake: Snakemake, proje
 
 def test_experiments_share_runs_that_are_configured_alike(snakemake: Snakemake) -> None:
     jobs = planned(snakemake("-n", "opt_steps", "step_size", "noise_scale", "--config", "scale=laptop_mlp"))
-    # none and adversarial once, five, four and five further levels, three seeds each.
-    assert jobs["train"] == 3 * (2 + 5 + 4 + 5) and jobs["aggregate"] == 3
+    # none and adversarial once, five, four and five further levels, seven seeds each.
+    assert jobs["train"] == 7 * (2 + 5 + 4 + 5) and jobs["aggregate"] == 3
 
 
 def test_a_pack_trains_together_and_publishes_apart(snakemake: Snakemake, project: Path) -> None:
