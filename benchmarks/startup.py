@@ -23,19 +23,16 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parent.parent
-# Job -> (part, module, function or method): what is called, timed with all it calls in turn.
-PARTS = {
-    "train": (
-        ("held-out sets", "ired.job.train", "read_split"),
-        ("network and streams", "ired.job.train", "build_engine"),
-        ("training steps", "ired.training.engine", "Engine.advance"),
-        ("validation", "ired.training.loop", "Trainer._validate"),
-        ("test sets", "ired.job.train", "_test"),
-        ("provenance", "ired.job.train", "_provenance"),
-        ("publication", "ired.job.train", "publish"),
-    ),
-    "diagnose": (("one diagnostic", "ired.diagnostics.run", "diagnostic"),),
-}
+# Parts of a training: what is called, timed with all it calls in turn. Of a diagnosis every diagnostic is a part.
+TRAINING = (
+    ("held-out sets", "ired.job.train", "read_split"),
+    ("network and streams", "ired.job.train", "build_engine"),
+    ("training steps", "ired.training.engine", "Engine.advance"),
+    ("validation", "ired.training.loop", "Trainer._validate"),
+    ("test sets", "ired.job.train", "_test"),
+    ("provenance", "ired.job.train", "_provenance"),
+    ("publication", "ired.job.train", "publish"),
+)
 
 
 def used() -> float:
@@ -70,9 +67,7 @@ def inside(job: str, words: list[str]) -> dict[str, float]:
     start = used()
     from ired.cli import app
 
-    for module in ("ired.job.train", "ired.diagnostics.run"):
-        if job in module or job == "diagnose":
-            import_module(module)
+    import_module("ired.job.train")
     spent["other imports"] = used() - start
     if job == "diagnose":
         from ired.diagnostics import run
@@ -83,7 +78,7 @@ def inside(job: str, words: list[str]) -> dict[str, float]:
         for name, each in found.items():
             object.__setattr__(each, "compute", timed(each.compute, spent, name))
     else:
-        for part, module, path in PARTS[job]:
+        for part, module, path in TRAINING:
             owner: Any = import_module(module)
             *outer, name = path.split(".")
             for step in outer:

@@ -55,6 +55,11 @@ def p_value(p: float) -> str:
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
+def p_cell(p: float) -> str:
+    """The same under a heading that says p: "0.018", "< 0.0001"; nothing for a test that could not be made."""
+    return "" if p != p else p_value(p).removeprefix("p ").removeprefix("= ")
+
+
 def count(amount: int, singular: str, plural: str | None = None) -> str:
     """ "1 pair", "3 pairs"."""
     return f"{amount:,} {singular if amount == 1 else plural or singular + 's'}"

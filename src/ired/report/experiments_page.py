@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from ired.base.format_numbers import p_value, percent, with_interval
+from ired.base.format_numbers import p_cell, percent, with_interval
 from ired.record.metrics import LEVEL
 from ired.record.schema import TABLES
 
@@ -43,12 +41,11 @@ def _cells(arm: dict[Any, Any], row: dict[Any, Any] | None) -> tuple[str, ...]:
     shown = f"{mean} [{low}, {high}]" if arm["n"] else "diverged"
     if row is None:
         return f"`{arm['variant']}`", shown, "", "", "", ""
-    tested = pd.notna(row["p_holm"])
     return (
         f"`{arm['variant']}`",
         shown,
         f"`{row['baseline']}`",
         relative_change(row) if row["n_pairs"] else "",
-        p_value(row["p_holm"]).removeprefix("p ").removeprefix("= ") if tested else "",
+        p_cell(row["p_holm"]),
         str(row["verdict"]).replace("_", " "),
     )

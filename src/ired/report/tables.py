@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ired.base.format_numbers import number, p_value, percent, with_interval
+from ired.base.format_numbers import number, p_cell, percent, with_interval
 from ired.record.metrics import METRICS
 
 
@@ -97,7 +97,7 @@ def p(value: Any) -> Cell:
     """A p-value without its "p"."""
     if _missing(value):
         return Cell("\u2013", "", "number")
-    return Cell(p_value(float(value)).removeprefix("p ").removeprefix("= "), float(value), "number")
+    return Cell(p_cell(float(value)), float(value), "number")
 
 
 def mean(value: Any) -> Cell:

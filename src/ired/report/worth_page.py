@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ired.base.format_numbers import number, p_value, with_interval
+from ired.base.format_numbers import number, p_cell, with_interval
 from ired.record.metrics import LEVEL, SPLITS
 from ired.record.schema import ENERGY_SHAPE, RUN_KEYS, WORTH
 from ired.sentences.worth import equal_rates_sentence, worth, worth_headline
@@ -48,7 +48,7 @@ def _equal_rates(table: pd.DataFrame) -> str:
         cells = (
             row["arm"], f"{row['weight']:g}" if pd.notna(row["weight"]) else "", f"{row['steps']:,.0f}",
             f"{row['rates']:.0f} from {row['lowest_rate']:g} to {row['highest_rate']:g}", ratio,
-            p_value(row["p_holm"]).removeprefix("p ").removeprefix("= "), row["verdict"],
+            p_cell(row["p_holm"]), row["verdict"],
         )  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -84,7 +84,7 @@ def _table(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         slope = group[group["reading"] == "slope"].iloc[0]
         cells = (
             str(arm), _plain(shared),
-            p_value(shared["p_holm"]).removeprefix("p ").removeprefix("= ") if pd.notna(shared["p_holm"]) else "",
+            p_cell(shared["p_holm"]),
             shared["verdict"], _plain(largest), _ratio(largest), _slope(slope), _lost(curves[curves["arm"] == arm]),
         )  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")

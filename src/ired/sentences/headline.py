@@ -10,7 +10,7 @@ import pandas as pd
 
 from ired.base.format_numbers import count, listed, number
 from ired.record.ladder import next_rung
-from ired.record.metrics import LEVEL, METRICS, main_metric
+from ired.record.metrics import LEVEL, main_metric
 from ired.sentences.line import line_sentence
 
 VERDICT_WORDS = {
@@ -140,7 +140,7 @@ def headline(
     return [
         plain_answer(row, budget, runs),
         _answer(row, contrasts[contrasts["metric"] == metric], summary[summary["metric"] == metric]),
-        line_sentence(summary, reference, against_line)[:-1] + _next_rung(summary, reference, metric) + ".",
+        line_sentence(summary, reference, against_line)[:-1] + _next_rung(runs, reference, metric) + ".",
         compute_sentence(budget, row["treatment"], row["baseline"]),
     ]
 
@@ -158,16 +158,10 @@ def _answer(row: pd.Series, family: pd.DataFrame, summary: pd.DataFrame) -> str:
     return f"{text}."
 
 
-def _next_rung(summary: pd.DataFrame, reference: pd.DataFrame, metric: str | None) -> str:
-    """How far the predictor with one more coefficient gets; nothing if `reference` has none for this line."""
-    values = set(summary.loc[summary["metric"] == metric, "line"].dropna())
-    if len(values) != 1 or metric is None or not len(reference):
-        return ""
-    rows = reference[reference["split"] == METRICS[metric].split]
-    line = rows[rows["line"].astype(bool) & (rows["mse"] == values.pop())]
-    if not len(line):
-        return ""
-    rung = next_rung(reference, metric, line["n"].iloc[0])
+def _next_rung(runs: pd.DataFrame, reference: pd.DataFrame, metric: str | None) -> str:
+    """How far the predictor with one more coefficient gets; nothing where the ladder ends, or sizes differ."""
+    sizes = runs["n"].unique()
+    rung = next_rung(reference, metric, sizes[0]) if metric is not None and len(sizes) == 1 else None
     if rung is None:
         return ""
     name = ORDINALS.get(rung.coefficients, f"{rung.coefficients}th")

@@ -62,9 +62,8 @@ def soft_impute(
 
 def fit_fraction(observed: Tensor, mask: Tensor, solution: Tensor) -> float:
     """The penalty fraction with the least squared error on the unknown entries of these problems."""
-    from scipy.optimize import (
-        minimize_scalar,  # every training would wait for it, and only predictors are fitted
-    )
+    # Not with the others: every training would wait for it, and only predictors are fitted.
+    from scipy.optimize import minimize_scalar
 
     def error(log_fraction: float) -> float:
         estimate = soft_impute(observed, mask, 10**log_fraction)
