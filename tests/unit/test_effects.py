@@ -41,7 +41,7 @@ def made(slope: float, seeds: int, rng: np.random.Generator, start: float = 0.01
 
 def test_a_trend_is_the_slope_of_log_error_with_seeds_as_the_sample() -> None:
     """Against numpy's polyfit seed by seed and scipy's t test; Page's test against scipy on the same numbers."""
-    errors = made(0.2, 6, np.random.default_rng(0))
+    errors = made(0.2, 10, np.random.default_rng(0))
     row = effects(swept({"mined": errors})).iloc[0]
     slopes = [np.polyfit(np.log2(LEVELS), np.log(seed), 1)[0] for seed in errors]
     test = stats.ttest_1samp(slopes, 0.0)
@@ -49,7 +49,7 @@ def test_a_trend_is_the_slope_of_log_error_with_seeds_as_the_sample() -> None:
         "trend",
         "mined",
         4,
-        6,
+        10,
         0,
     )
     assert row["ratio"] == pytest.approx(math.exp(np.mean(slopes)))
@@ -63,7 +63,7 @@ def test_a_trend_is_the_slope_of_log_error_with_seeds_as_the_sample() -> None:
 
 def test_a_pair_of_sweeps_is_compared_seed_by_seed_over_the_levels_that_both_have() -> None:
     rng = np.random.default_rng(1)
-    low, high = made(0.0, 5, rng), made(0.0, 5, rng, start=0.04)
+    low, high = made(0.0, 10, rng), made(0.0, 10, rng, start=0.04)
     table = swept({"mined": low, "random": high})
     table = table[~((table["base"] == "random") & (table["level"] == 32.0))]
     found = effects(table, [("mined", "random")]).set_index("kind")

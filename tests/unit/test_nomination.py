@@ -66,20 +66,20 @@ def test_a_level_that_diverged_while_tuning_is_not_nominated() -> None:
 
 def test_the_winner_of_equal_levels_is_flattered_on_its_own_seeds_and_not_on_fresh_ones() -> None:
     """No level does anything: the winner's mean on tuning seeds is too low by the expected minimum of six
-    means, 1.267 sigma / sqrt(5) (Harter 1961), and on fresh seeds it is right; claims are rare."""
+    means, 1.267 sigma / sqrt(10) (Harter 1961), and on fresh seeds it is right; claims are rare."""
     rng, studies, sigma = np.random.default_rng(0), 400, 0.02
     levels = {f"a={k}": k for k in range(6)}
     comparisons = [(name, "none") for name in levels]
     rows = []
     for _ in range(studies):
-        table = runs({name: list(rng.normal(1.0, sigma, 10)) for name in ("none", *levels)})
+        table = runs({name: list(rng.normal(1.0, sigma, 20)) for name in ("none", *levels)})
         table["factor"], table["level"] = "a", table["variant"].map(levels)
         table["mse_validation"] = table["mse_id"]
         rows.append(nominate(table, comparisons).iloc[0])
     found = pd.DataFrame(rows)
     flattery = 1.0 - found["tuning_mean"].mean()
-    assert flattery == pytest.approx(1.267 * sigma / math.sqrt(5), abs=4 * sigma / math.sqrt(5 * studies))
-    assert found["difference"].mean() == pytest.approx(0, abs=4 * sigma * math.sqrt(2 / 5 / studies))
+    assert flattery == pytest.approx(1.267 * sigma / math.sqrt(10), abs=4 * sigma / math.sqrt(10 * studies))
+    assert found["difference"].mean() == pytest.approx(0, abs=4 * sigma * math.sqrt(2 / 10 / studies))
     claimed = found["verdict"].isin(["better", "worse", "better_within_margin", "worse_within_margin"]).mean()
     assert claimed < 0.05 + 4 * math.sqrt(0.05 * 0.95 / studies)
     assert claimed > 0

@@ -72,10 +72,13 @@ def test_unequal_seeds_pair_where_both_have_a_run() -> None:
     assert row["difference"] == pytest.approx(((1.1 - 2.0) + (1.4 - 2.2)) / 2)
 
 
-def test_identical_runs_are_called_equivalent_and_suspicious() -> None:
+def test_identical_runs_are_called_suspicious_and_with_seeds_enough_equivalent() -> None:
     row = one({"t": [1.0, 1.3, 1.2], "b": [1.0, 1.3, 1.2]})
-    assert (row["p_paired"], row["p_tost"], row["p_sign_flip"], row["verdict"]) == (1, 0, 1, "equivalent")
+    assert (row["p_paired"], row["p_tost"], row["p_sign_flip"], row["verdict"]) == (1, 0, 1, "undecided")
     assert "identical" in row["sentence"] and "check" in row["sentence"]
+    many = [1.0, 1.3, 1.2, 1.1, 1.4] * 2
+    row = one({"t": many, "b": many})
+    assert row["verdict"] == "equivalent" and "identical" in row["sentence"]
 
 
 def test_a_difference_without_spread_is_not_a_certain_one() -> None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ired.base.format_numbers import count, p_value
-from ired.record.metrics import ALPHA, LEVEL, metric_name
+from ired.record.metrics import ALPHA, LEVEL, VERDICT_SEEDS, metric_name
 
 
-def effect_verdict(ratio: float, p_holm: float) -> str:
-    """What a ratio of errors and its adjusted p say: lower, higher or undecided. A p that is NaN decides nothing."""
-    if not p_holm < ALPHA:
+def effect_verdict(seeds: int, ratio: float, p_holm: float) -> str:
+    """What a ratio of errors over so many seeds and its adjusted p say: lower, higher or undecided. A p that is NaN,
+    or fewer than VERDICT_SEEDS seeds, decides nothing."""
+    if seeds < VERDICT_SEEDS or not p_holm < ALPHA:
         return "undecided"
     return "lower" if ratio < 1 else "higher"
 

@@ -4,7 +4,8 @@
   equivalent         the Holm-adjusted p of the equivalence test (TOST) at the margin is below ALPHA
   ..._within_margin  both: a certain difference that is too small to matter; its sentence and that of `equivalent` say
                      whether the stricter margin, in units of the ladder, would grant it too
-  undecided          neither: the sentence gives the smallest difference that this many seeds would have shown
+  undecided          neither, or fewer than VERDICT_SEEDS pairs: the sentence gives the smallest difference that this
+                     many seeds would have shown
 
 Every metric is an error, so lower is better. A sentence is made from one row of contrasts.csv alone.
 """
@@ -23,13 +24,15 @@ from ired.base.format_numbers import (
     percent,
     plain_percent,
 )
-from ired.record.metrics import ALPHA, LEVEL, metric_name
+from ired.record.metrics import ALPHA, LEVEL, VERDICT_SEEDS, metric_name
 
 VERDICTS = ("better", "worse", "equivalent", "better_within_margin", "worse_within_margin", "undecided")
 
 
-def verdict(difference: float, p_holm: float, p_tost_holm: float) -> str:
-    """One of VERDICTS. A p-value that is NaN (one seed, no spread) decides nothing."""
+def verdict(pairs: int, difference: float, p_holm: float, p_tost_holm: float) -> str:
+    """One of VERDICTS, on so many pairs of seeds. A p-value that is NaN (one seed, no spread) decides nothing."""
+    if pairs < VERDICT_SEEDS:
+        return "undecided"
     differs, within = p_holm < ALPHA, p_tost_holm < ALPHA
     if differs:
         return ("better" if difference < 0 else "worse") + ("_within_margin" if within else "")
@@ -47,6 +50,11 @@ def contrast_sentence(row: Mapping[str, Any]) -> str:
     change = f"{percent(row['relative_difference'], signed=True)}{_interval(row)}"
     means = f"{number(row['baseline_mean'] + difference)} against {number(row['baseline_mean'])}, {change}"
     holm, tost = f"Holm-adjusted {p_value(row['p_holm'])}", p_value(row["p_tost_holm"])
+    if row["p_tost"] == 0 and row["p_paired"] == 1:
+        return (
+            f"{treatment} and {baseline} are identical in {metric} ({ends}): "
+            "check that the setting they differ in acts at all."
+        )
     match row["verdict"]:
         case "better" | "worse" as word:
             return f"{treatment} is {word} than {baseline} in {metric}: {means}; {holm}, {ends}."
@@ -55,18 +63,14 @@ def contrast_sentence(row: Mapping[str, Any]) -> str:
                 f"{treatment} is {word.split('_')[0]} than {baseline} in {metric}, "
                 f"but by less than {margin}: {means}; {holm}, equivalence {tost}, {ends}{_stricter(row)}."
             )
-        case "equivalent" if row["p_tost"] == 0 and row["p_paired"] == 1:
-            return (
-                f"{treatment} and {baseline} are identical in {metric} ({ends}): "
-                "check that the setting they differ in acts at all."
-            )
         case "equivalent":
             return (
                 f"{treatment} and {baseline} do not differ in {metric} beyond {margin}: {change}; "
                 f"equivalence {tost}, {ends}{_stricter(row)}."
             )
+    few = f", since a verdict takes {VERDICT_SEEDS}" if pairs < VERDICT_SEEDS else ""
     return (
-        f"{treatment} against {baseline} in {metric}: undecided at this number of seeds; "
+        f"{treatment} against {baseline} in {metric}: undecided at this number of seeds{few}; "
         f"{_undecided(row, change, ends)}"
     )
 

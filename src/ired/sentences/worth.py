@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from ired.base.format_numbers import MINUS, listed, number, p_value
-from ired.record.metrics import LEVEL
+from ired.base.format_numbers import MINUS, count, listed, number, p_value
+from ired.record.metrics import LEVEL, VERDICT_SEEDS
 
 NO_HARD_POINTS = ("none", "random")  # strategies that look for no hard point
 CAUTION = (
@@ -59,6 +59,8 @@ def equal_rates_sentence(table: pd.DataFrame) -> str:
         ]
         return listed(names) if names else ""
 
+    if seeds < VERDICT_SEEDS:
+        return f"{opening} nothing is judged, since a verdict takes {VERDICT_SEEDS} seeds."
     lower, higher = named("lower"), named("higher")
     said = f"a lower error than the baseline is shown for {lower or 'no arm'}"
     return f"{opening} {said}, a higher one for {higher or 'none'}."
@@ -85,6 +87,8 @@ def consequence(row: Any) -> str:
     verdict, p = str(row["verdict"]), row["p_holm"]
     if verdict == "undecided" or not math.isfinite(row["value"]):
         tested = f"{p_value(p)}, adjusted over the arms" if math.isfinite(p) else "no test"
+        if row["n"] < VERDICT_SEEDS:
+            tested += f"; {count(int(row['n']), 'seed')}, and a verdict takes {VERDICT_SEEDS}"
         return f"neither gain nor loss is shown ({tested})"
     share = abs(row["value"] - 1)
     word = f"{share:.0%}".replace("%", " %").replace("-", MINUS)

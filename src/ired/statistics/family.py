@@ -54,13 +54,15 @@ def judge(contrasts: list[Row], effects: list[Row], nominations: list[Row]) -> N
     for column in ("p_tost", "p_tost_ladder"):
         _adjust(paired, [column] * len(paired), f"{column}_holm", first)
     for row in paired:
-        row["verdict"] = sentences.verdict(row["difference"], row["p_holm"], row["p_tost_holm"])
+        row["verdict"] = sentences.verdict(
+            *(row["n_pairs"], row["difference"], row["p_holm"], row["p_tost_holm"])
+        )
     for row in contrasts:
         row["sentence"] = sentences.contrast_sentence(row)
     for row in nominations:
         row["sentence"] = sentences.nomination_sentence(row)
     for row in effects:
-        row["verdict"] = sentences.effect_verdict(row["ratio"], row["p_holm"])
+        row["verdict"] = sentences.effect_verdict(row["n"], row["ratio"], row["p_holm"])
         row["sentence"] = sentences.effect_sentence(row)
 
 

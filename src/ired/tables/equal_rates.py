@@ -36,7 +36,7 @@ def equal_rates_table(cells: Cells, baseline: str) -> pd.DataFrame:
                 "strategy": metrics.strategy,
                 "madds_ratio": metrics.madds_per_step / about[baseline].madds_per_step,
             }
-            row |= {"p_holm": p, "verdict": effect_verdict(row["error_ratio"], p)}
+            row |= {"p_holm": p, "verdict": effect_verdict(row["n"], row["error_ratio"], p)}
         rows += family
     return schema.EQUAL_RATES.frame(rows)
 

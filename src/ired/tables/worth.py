@@ -15,7 +15,7 @@ from ired.base.errors import UserError
 from ired.base.files import write_json
 from ired.base.settings import parsed
 from ired.record import schema
-from ired.record.metrics import ALPHA
+from ired.record.metrics import ALPHA, VERDICT_SEEDS
 from ired.record.run_folder import Fingerprint, Run
 from ired.statistics import holm, t_interval
 from ired.statistics.worth import (
@@ -304,7 +304,7 @@ def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for key in dict.fromkeys((row["reading"], row["steps"]) for row in rows):
         family = [row for row in rows if (row["reading"], row["steps"]) == key]
         for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
-            sure = p < ALPHA and row["reading"] != "slope"
+            sure = row["n"] >= VERDICT_SEEDS and p < ALPHA and row["reading"] != "slope"
             row |= {
                 "p_holm": p,
                 "verdict": ("saves" if row["sign"] > 0 else "wastes") if sure else "undecided",
