@@ -1,5 +1,5 @@
-"""The fast form of the equivariant energy against the plain text, in float64: energies, gradients, and every
-weight's derivative of what training descends on."""
+"""The fast form of the equivariant energy in the library's operations against the plain text, in float64:
+energies, gradients, and every weight's derivative of what training descends on."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ from ired.training.objective import Contrast, sample_contrast
 LEVELS = 10
 SETTINGS = EquivariantNetwork(channels=3, blocks=2, head_channels=2)
 SIZES = pytest.mark.parametrize("n", [2, 7, 8, 9])  # below 8 the trunk's maps are padded
+
+
+@pytest.fixture(autouse=True)
+def without_the_c_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRED_KERNEL", "torch")
 
 
 def problem(

@@ -113,6 +113,12 @@ def build_network(settings: NetworkSettings, task: Task, levels: int) -> EnergyN
     return NETWORKS[settings.kind](settings, task.condition_shape, task.solution_shape, levels)
 
 
+def kernel_of(network: EnergyNetwork, device: torch.device | str) -> str:
+    """What a network's float32 numbers are computed by on a device: `native` (C files of its own) or `torch`."""
+    has_kernel = getattr(network, "has_kernel", None)
+    return "native" if has_kernel is not None and has_kernel(torch.device(device)) else "torch"
+
+
 class WeightLayout:
     """Where each weight lies in one flat vector.
 

@@ -22,6 +22,7 @@ from safetensors.torch import save
 from ired.base.errors import UserError
 from ired.base.files import write_bytes, write_json, write_text
 from ired.base.hashing import digest
+from ired.energy import kernel_of
 from ired.job.attempt import Job, JobCallbacks, attempt, sweep
 from ired.job.build import build_engine
 from ired.job.events import Events, attempts
@@ -192,6 +193,7 @@ def _metrics(config: RunConfig, trainer: Trainer, index: int, tests: dict[str, A
 
 def _provenance(trainer: Trainer, execution: Execution) -> dict[str, Any]:
     facts = snapshot(execution.device)
+    facts["kernel"] = kernel_of(trainer.engine.network, trainer.engine.device)
     facts["train_seconds"] = round(trainer.seconds, 3)
     facts["seconds_per_step"] = trainer.seconds / max(trainer.engine.step, 1)
     facts["seeds_per_job"] = len(trainer.engine.seeds)

@@ -140,7 +140,7 @@ def provenance(runs: list[tuple[VariantSpec, Run]], experiment: ExperimentSpec) 
         "protocol": experiment.protocol,
         "runs": dict(Counter(run.metrics.status for _, run in runs)),
     }
-    for key in ("git", "packages", "hardware", "host"):
+    for key in ("git", "packages", "hardware", "kernel", "host"):
         values = [run.provenance.get(key) for _, run in runs]
         texts = Counter(json.dumps(value, sort_keys=True) for value in values)
         merged[key] = [{"value": json.loads(text), "runs": texts[text]} for text in sorted(texts)]
