@@ -5,7 +5,7 @@ against the machine's own matrix products.
     python benchmarks/training_step.py --network equivariant [--threads N] [--out results/bench]
 
 The plain text of the equivariant network is the same engine with the network's plain text, which the library
-differentiates.
+differentiates; `torch form` is what runs where nothing can be compiled.
 
 Prints a table, writes training_step.csv and .png. Each figure is the best of several rounds that take turns,
 so that a busy moment of a shared machine falls on all of them.
@@ -14,6 +14,7 @@ so that a busy moment of a shared machine falls on all of them.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ import torch
 import yaml
 
 from ired.energy.equivariant import EquivariantEnergy
+from ired.energy.equivariant_native import CHOICE
 from ired.job.build import build_engine
 from ired.method import Method
 from ired.record.provenance import cpu_name
@@ -36,7 +38,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 STRATEGIES = ("none", "random", "adversarial")
-PLAIN, BF16 = "plain text", "engine, bf16"
+PLAIN, BF16, TORCH = "plain text", "engine, bf16", "torch form"
 EQUIVARIANT = {"equivariant_n20": (20, 32), "equivariant_n6": (6, 64)}  # n and batch
 ROOT = Path(__file__).parent.parent
 
@@ -96,6 +98,17 @@ def mlp_ways(size: str, device: str, packs: tuple[int, ...]) -> tuple[Ways, Step
     return ways, product(batch, hidden, device), 2.0 * batch * hidden * hidden, 3 if size == "paper" else 50
 
 
+def in_torch_form(step: Step) -> Step:
+    """A step of the equivariant network without its compiled kernel."""
+
+    def advance() -> None:
+        os.environ[CHOICE] = "torch"
+        step()
+        del os.environ[CHOICE]
+
+    return advance
+
+
 def equivariant_ways(
     n: int, batch: int, device: str, packs: tuple[int, ...]
 ) -> tuple[Ways, Step, float, int]:
@@ -125,6 +138,8 @@ def equivariant_ways(
             *(plain.task.condition_shape, plain.task.solution_shape, config.schedule.timesteps),
         )
         ways[strategy, PLAIN] = plain.advance, ways[strategy, "engine"][1]
+        alone = build_engine(config, (0,), device)
+        ways[strategy, TORCH] = in_torch_form(alone.advance), ways[strategy, "engine"][1]
     return ways, product(512, 512, device), 2.0 * 512**3, 20
 
 
