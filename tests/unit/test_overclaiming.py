@@ -51,7 +51,7 @@ def is_at_most(share: float, bound: float, studies: int) -> bool:
 
 
 def test_one_contrast_without_effect_is_called_different_in_at_most_5_percent() -> None:
-    table = simulated({"t": 0, "b": 0}, 5, [("t", "b")], margin=0.01, entropy=11)
+    table = simulated({"t": 0, "b": 0}, 10, [("t", "b")], margin=0.01, entropy=11)
     share = rate(table, DIFFERS)
     assert share <= 0.05
     assert share > 0.03  # nor is it timid: the test has its size
@@ -61,7 +61,7 @@ def test_one_contrast_without_effect_is_called_different_in_at_most_5_percent() 
 
 def test_several_contrasts_without_effect_together_err_in_at_most_5_percent() -> None:
     arms = {"b": 0.0, "x": 0.0, "y": 0.0}
-    table = simulated(arms, 5, [("x", "b"), ("y", "b"), ("x", "y")], margin=0.01, entropy=12)
+    table = simulated(arms, 10, [("x", "b"), ("y", "b"), ("x", "y")], margin=0.01, entropy=12)
     assert len(table) == 3 * STUDIES
     assert rate(table, DIFFERS) <= 0.05
     unadjusted = (table["p_paired"] < 0.05).groupby(table["metric"]).any().mean()
@@ -69,18 +69,18 @@ def test_several_contrasts_without_effect_together_err_in_at_most_5_percent() ->
 
 
 def test_an_effect_at_the_margin_is_called_within_it_in_at_most_5_percent() -> None:
-    table = simulated({"t": 0.05, "b": 0.0}, 6, [("t", "b")], margin=0.05, entropy=13, studies=800)
+    table = simulated({"t": 0.05, "b": 0.0}, 10, [("t", "b")], margin=0.05, entropy=13, studies=800)
     assert is_at_most(rate(table, WITHIN), 0.05, 800)
 
 
 def test_several_effects_at_the_margin_together_err_in_at_most_5_percent() -> None:
     arms = {"b": 0.0, "x": 0.05, "y": 0.05, "z": -0.05}
-    table = simulated(arms, 6, [("x", "b"), ("y", "b"), ("z", "b")], margin=0.05, entropy=14, studies=400)
+    table = simulated(arms, 10, [("x", "b"), ("y", "b"), ("z", "b")], margin=0.05, entropy=14, studies=400)
     assert is_at_most(rate(table, WITHIN), 0.05, 400)
 
 
 def test_a_large_effect_is_found_on_the_right_side_and_a_small_one_called_small() -> None:
-    table = simulated({"t": -0.2, "b": 0.0}, 6, [("t", "b")], margin=0.05, entropy=15, studies=300)
+    table = simulated({"t": -0.2, "b": 0.0}, 10, [("t", "b")], margin=0.05, entropy=15, studies=300)
     assert set(table["verdict"]) == {"better"}
     table = simulated({"t": 0.0, "b": 0.0}, 20, [("t", "b")], margin=0.05, entropy=16, studies=300)
     assert rate(table, WITHIN) > 0.95

@@ -262,14 +262,17 @@ def test_beside_the_margin_stands_one_in_units_of_the_ladder() -> None:
     """At n = 6 one more coefficient gains 0.05, at n = 8 it gains 0.2: two arms on the line (0.25) that differ by 0.005
     are equal within 5 % of the mean (0.0125), and within 5 % of the ladder's step at n = 8 (0.01) but not at n = 6.
     """
-    near_line = {"none": [0.25, 0.2501, 0.2499, 0.25], "mined": [0.255, 0.2552, 0.2548, 0.2549]}
+    near_line = {
+        "none": [0.25, 0.2501, 0.2499, 0.25, 0.25] * 2,
+        "mined": [0.255, 0.2552, 0.2548, 0.2549, 0.2551] * 2,
+    }
     pair = [("mined", "none")]
     for n, bound, granted in ((6, 0.0025, False), (8, 0.01, True)):
         row = contrast(runs(near_line).assign(n=n), pair, reference=LADDER).iloc[0]
         assert (row["margin"], row["margin_ladder"]) == pytest.approx((0.0125, bound))
         difference = np.subtract(near_line["mined"], near_line["none"])
-        error = difference.std(ddof=1) / 2
-        assert row["p_tost_ladder"] == pytest.approx(stats.t.cdf((difference.mean() - bound) / error, 3))
+        error = difference.std(ddof=1) / 10**0.5
+        assert row["p_tost_ladder"] == pytest.approx(stats.t.cdf((difference.mean() - bound) / error, 9))
         assert row["verdict"] == "worse_within_margin"  # the margin that was fixed before the runs decides
         assert ("; nor beyond ±0.01" in row["sentence"]) == granted
         assert ("it is not shown (equivalence p = 1" in row["sentence"]) == (not granted)

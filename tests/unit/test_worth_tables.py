@@ -74,6 +74,7 @@ def test_the_headline_says_what_is_decided_and_no_more(multipliers: pd.DataFrame
 def test_an_open_end_is_said() -> None:
     row = pd.Series(
         {
+            "n": 10,
             "value": math.nan,
             "bound": "at_least",
             "ci_low": 2.0,
@@ -88,7 +89,7 @@ def test_an_open_end_is_said() -> None:
 def test_arms_are_compared_with_the_baseline_at_the_rates_that_both_finished_at() -> None:
     """Seeds differ by factors of e, arms by 35 %: pairing finds it. A rate at which one run diverged is left out."""
     rates = (0.006, 0.012, 0.024)
-    cells = trial_cells({"none": 0.0, "random": 0.3, "adversarial": 0.0}, rates, seeds=6)
+    cells = trial_cells({"none": 0.0, "random": 0.3, "adversarial": 0.0}, rates, seeds=10)
     logs = {
         (cell.arm, cell.learning_rate): np.log([run.metrics.mse_validation for run in runs])
         for cell, runs in cells
@@ -98,7 +99,7 @@ def test_arms_are_compared_with_the_baseline_at_the_rates_that_both_finished_at(
     table = equal_rates_table(cells, "none").set_index("arm")
     row = table.loc["random"]
     ratio = np.mean([logs["random", rate] - logs["none", rate] for rate in rates[:2]], axis=0)
-    assert (row["rates"], row["lowest_rate"], row["highest_rate"], row["n"]) == (2, 0.006, 0.012, 6)
+    assert (row["rates"], row["lowest_rate"], row["highest_rate"], row["n"]) == (2, 0.006, 0.012, 10)
     assert row["error_ratio"] == pytest.approx(np.exp(ratio.mean())) and row["madds_ratio"] == pytest.approx(
         1.06
     )
@@ -109,15 +110,18 @@ def test_arms_are_compared_with_the_baseline_at_the_rates_that_both_finished_at(
     assert table.loc["adversarial", "rates"] == 3 and "none" not in table.index
     said = equal_rates_sentence(table.reset_index())
     assert "is shown for no arm, a higher one for random (weight 0.5)." in said
+    few = equal_rates_table(trial_cells({"none": 0.0, "random": 0.3}, rates, seeds=6), "none")
+    assert few["p_holm"].iloc[0] < 0.05 and set(few["verdict"]) == {"undecided"}
+    assert "nothing is judged, since a verdict takes 10 seeds." in equal_rates_sentence(few)
 
 
 def test_two_identical_arms_say_nothing_in_95_of_100_studies() -> None:
     """The whole family of arms at once: any claim counts."""
     rng, claims, studies = np.random.default_rng(0), 0, 200
-    template = worth_runs()
+    template = worth_runs(10)
     for _ in range(studies):
         runs = template.copy()
         runs["mse_id"] = np.exp(-1.2 * np.log(runs["madds"]) + rng.normal(0, 0.4, len(runs)))
-        found = multipliers_table(runs, worth_spec(), ZERO).query(SHARED)
+        found = multipliers_table(runs, worth_spec(10), ZERO).query(SHARED)
         claims += bool((found["verdict"] != "undecided").any())
     assert claims / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)

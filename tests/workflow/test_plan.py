@@ -126,8 +126,8 @@ def test_shipped_tables_do_not_stand_in_for_training(snakemake: Snakemake, proje
 
 def test_experiments_share_runs_that_are_configured_alike(snakemake: Snakemake) -> None:
     jobs = planned(snakemake("-n", "opt_steps", "step_size", "noise_scale", "--config", "scale=laptop_mlp"))
-    # none and adversarial once, five, four and five further levels, seven seeds each.
-    assert jobs["train"] == 7 * (2 + 5 + 4 + 5) and jobs["aggregate"] == 3
+    # none and adversarial once, five, four and five further levels, ten seeds each.
+    assert jobs["train"] == 10 * (2 + 5 + 4 + 5) and jobs["aggregate"] == 3
 
 
 def test_a_pack_trains_together_and_publishes_apart(snakemake: Snakemake, project: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_wide_study_plans_every_run(snakemake: Snakemake, project: Path) -> No
         (
             "scale=laptp",
             "unknown scale 'laptp'; valid: smoke, laptop, small, quick, workstation, laptop_mlp, workstation_mlp, "
-            "completion, completion_solvable, addition, paper. Did you mean 'laptop'?",
+            "completion, completion_solvable, completion_small, addition, paper. Did you mean 'laptop'?",
         ),
         ("colour=red", "unknown key 'colour'"),
     ],
