@@ -120,7 +120,7 @@ def test_equal_rates_at_n_8(at_8: str, tables: dict) -> None:
     told = rows[rows["p_holm"] < 0.05]
     assert list(told.index) == [("none_2_draws", 960), ("random", 960)]
     worse = told.loc[("random", 960)]
-    assert worse["weight"] == 0.5 and f"weight 0.5 {worse['error_ratio']:.1f} times as high an error" in at_8
+    assert worse["weight"] == 0.5 and f"weight 0.5 end {worse['error_ratio']:.1f} times as high;" in at_8
 
 
 def test_the_study_with_two_tuning_seeds_at_n_8(at_8: str, repository: Path, tables: dict) -> None:

@@ -78,6 +78,20 @@ def test_each_sentence_says_its_verdict_and_no_other(
     assert text.endswith(".") and "nan" not in text and "10 pairs of seeds" in text
 
 
+def test_nine_pairs_give_no_verdict_and_their_sentence_says_why() -> None:
+    rows = [
+        contrast(runs({"t": list(BASE[:n] + 0.2 + NOISE[::-1][:n]), "b": list(BASE[:n])}), [("t", "b")]).iloc[
+            0
+        ]
+        for n in (9, 10)
+    ]
+    assert [row["verdict"] for row in rows] == ["undecided", "worse"] and max(
+        row["p_holm"] for row in rows
+    ) < 1e-9
+    assert "undecided at this number of seeds, since a verdict takes 10; +20.1 %" in rows[0]["sentence"]
+    assert "takes" not in rows[1]["sentence"]
+
+
 def test_undecided_gives_the_smallest_detectable_difference() -> None:
     table = runs({"t": list(BASE + 9 * NOISE[::-1]), "b": list(BASE)})
     row = contrast(table, [("t", "b")], margin=0.001).iloc[0]

@@ -16,10 +16,8 @@ from ired.cluster.checks_slurm import last_of, sbatch_flags
 from ired.job.code_version import EXPECT_SHA, code_identity
 from ired.job.slurm import LIVE, ask, job_state
 
-MINUTES, PATIENCE_SECONDS = (
-    5,
-    1800,
-)  # it loads torch three times, the first time perhaps from a cold shared disk
+MINUTES = 5  # the job loads torch three times, the first time perhaps from a cold shared disk
+PATIENCE_SECONDS = 1800
 
 
 def probe(subject: Subject) -> Iterator[Check]:

@@ -47,6 +47,8 @@ def equal_rates_sentence(table: pd.DataFrame) -> str:
         return ""
     seeds, (low, high) = int(table["n"].max()), (table["lowest_rate"].min(), table["highest_rate"].max())
     opening = f"At equal steps and equal learning rates ({low:g} to {high:g}, {seeds} tuning seeds)"
+    if seeds < VERDICT_SEEDS:
+        return f"{opening} nothing is judged, since a verdict takes {VERDICT_SEEDS} seeds."
 
     def named(verdict: str) -> str:
         rows = table[table["verdict"] == verdict]
@@ -59,8 +61,6 @@ def equal_rates_sentence(table: pd.DataFrame) -> str:
         ]
         return listed(names) if names else ""
 
-    if seeds < VERDICT_SEEDS:
-        return f"{opening} nothing is judged, since a verdict takes {VERDICT_SEEDS} seeds."
     lower, higher = named("lower"), named("higher")
     said = f"a lower error than the baseline is shown for {lower or 'no arm'}"
     return f"{opening} {said}, a higher one for {higher or 'none'}."
