@@ -38,7 +38,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 STRATEGIES = ("none", "random", "adversarial")
-PLAIN, BF16, TORCH = "plain text", "engine, bf16", "torch form"
+PLAIN, TORCH = "plain text", "torch form"
+ROUNDED = {"cpu": "bf16", "cuda": "tf32"}  # what a kind of device may round products to
 EQUIVARIANT = {"equivariant_n20": (20, 32), "equivariant_n6": (6, 64)}  # n and batch
 ROOT = Path(__file__).parent.parent
 
@@ -88,11 +89,16 @@ def mlp_ways(size: str, device: str, packs: tuple[int, ...]) -> tuple[Ways, Step
             way = "engine" if seeds == 1 else f"engine, {seeds} seeds packed"
             ways[strategy, way] = engine.advance, 2.0 * seeds * engine.multiply_adds_per_step()
         counted = ways[strategy, "engine"][1]
-        if device == "cpu" and has_units("bf16", device) and config.network.gains_from_bf16():
+        precision = ROUNDED[device]
+        if has_units(precision, device) and (device == "cuda" or config.network.gains_from_bf16()):  # type: ignore[arg-type,attr-defined]
             plain = study.run_config(size, strategy, 0)
-            training = plain.training.model_copy(update={"precision": "bf16"})
-            rounded = build_engine(plain.model_copy(update={"training": training}), (0,))
-            ways[strategy, BF16] = rounded.advance, counted
+            training = plain.training.model_copy(update={"precision": precision})
+            for seeds in packs:
+                rounded = build_engine(
+                    plain.model_copy(update={"training": training}), tuple(range(seeds)), device
+                )
+                way = f"engine, {precision}" + ("" if seeds == 1 else f", {seeds} seeds packed")
+                ways[strategy, way] = rounded.advance, counted * seeds
         if device == "cpu":
             ways[strategy, PLAIN] = plain_step(study.run_config(size, strategy, 0)), counted
     return ways, product(batch, hidden, device), 2.0 * batch * hidden * hidden, 3 if size == "paper" else 50
@@ -169,8 +175,8 @@ def measure(size: str, rounds: int, device: str, packs: tuple[int, ...]) -> pd.D
                 "milliseconds": 1e3 * value,
                 "steps_per_second": 1 / value,
                 "share_of_matrix_product_rate": operations / value / rate,
-                "speedup_over_float32": best.get((strategy, "engine"), float("nan")) / value
-                if way == BF16
+                "speedup_over_float32": best[strategy, "engine"] / value
+                if way.removeprefix("engine, ") in ROUNDED.values()
                 else float("nan"),
                 "speedup_over_plain": best.get((strategy, PLAIN), float("nan")) / value,
                 "cost_over_none": value / best["none", way] - 1,

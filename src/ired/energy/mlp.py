@@ -61,7 +61,7 @@ class MlpEnergy:
     ) -> None:
         self.settings, self.levels = settings, levels
         self.condition_size, self.solution_size = math.prod(condition_shape), math.prod(solution_shape)
-        self._features = time_features(levels, settings.time_features)
+        self._features: dict[tuple[torch.device, torch.dtype], Tensor] = {}
 
     def layer_shapes(self) -> dict[str, tuple[int, int]]:
         """(out, in) of every linear layer, under the released names."""
@@ -92,12 +92,20 @@ class MlpEnergy:
         from ired.energy.mlp_shared import SHARED_WEIGHTS, SharedFunction  # here, since it loads torch
 
         level = torch.nn.functional.one_hot(t, self.levels).to(condition)
-        features = self._features.to(condition).expand(condition.shape[0], -1, -1)
+        features = self._features_like(condition).expand(condition.shape[0], -1, -1)
         shared = SharedFunction.apply(condition, level, features, *(weights[name] for name in SHARED_WEIGHTS))
         names = ("fc2.weight", "fc3.weight", "fc4.weight", "fc4.bias")
         return PreparedMlp(
             partial(self.prepare, weights, condition), *shared, *(weights[name] for name in names)
         )
+
+    def _features_like(self, condition: Tensor) -> Tensor:
+        """Features of the noise levels, (T, F), brought to a device once: while a step is captured as a graph nothing
+        may be copied from the processor."""
+        place = condition.device, condition.dtype
+        if place not in self._features:
+            self._features[place] = time_features(self.levels, self.settings.time_features).to(condition)
+        return self._features[place]
 
     def multiply_adds(self) -> MultiplyAdds:
         """Matrix products of one sample: forward, and the closed-form gradient's way back (the same layers
