@@ -73,6 +73,13 @@ def test_a_name_that_is_not_in_the_configuration_is_refused_though_a_pattern_wou
     refuse_unknown(["results/smoke/tables/reference.csv"], STUDY, [], lambda path: True)
 
 
+def test_a_study_of_worth_is_a_name_where_a_scale_has_one() -> None:
+    for place in ("results/smoke/tables", "results/shipped/workstation/figures"):
+        refuse_unknown([f"{place}/worth/multipliers"], STUDY, [], lambda path: True)
+    with pytest.raises(UserError, match="no experiment 'worth'"):
+        refuse_unknown(["results/paper/tables/worth/multipliers.csv"], STUDY, [], lambda path: True)
+
+
 def test_rules_files_at_hand_and_what_is_made_are_targets(tmp_path: Path) -> None:
     (tmp_path / "there").touch()
     refuse_unknown(["all", str(tmp_path / "there"), "made"], STUDY, ["all"], lambda path: path == "made")

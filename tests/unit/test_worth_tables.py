@@ -14,6 +14,7 @@ from ired.tables.equal_rates import equal_rates_table
 from ired.tables.worth import curves_table, multipliers_table
 from synthetic_worth import ARMS, ZERO, trial_cells, worth_runs, worth_spec
 
+BEYOND = "near_truth_over_sigma"
 SHARED = "compute == 'madds' and metric == 'mse_id' and reading == 'all'"
 
 
@@ -69,6 +70,29 @@ def test_the_headline_says_what_is_decided_and_no_more(multipliers: pd.DataFrame
     said = " ".join(worth_headline(undecided))
     assert said.count("neither gain nor loss is shown") == 3
     assert "wasted" not in said and "saves" not in said and "hard points with the largest estimate is" in said
+
+
+def test_an_arm_that_saves_more_than_the_budgets_can_show_is_the_best(multipliers: pd.DataFrame) -> None:
+    """What is known of it is its reading at the largest budget, open end and all."""
+    beyond = multipliers.copy()
+    own = beyond["arm"] == BEYOND
+    shared = own & (beyond["reading"] == "all")
+    beyond.loc[shared, ["value", "ci_low", "ci_high"]] = math.nan
+    beyond.loc[shared, ["bound", "verdict"]] = "at_least", "saves"
+    at = own & (beyond["reading"] == "at")
+    largest = at & (beyond["steps"] == beyond.loc[at, "steps"].max())
+    beyond.loc[at, ["value", "ci_low", "ci_high"]] = 9.0, 8.0, 9.5
+    beyond.loc[largest, ["value", "ci_low", "ci_high"]] = 1.5, 1.4, math.nan
+    beyond.loc[at, "verdict"] = "saves"
+    _, second, *_ = worth_headline(beyond)
+    assert second.startswith(
+        f"The best use of hard points is {BEYOND}: more than what the baseline's budgets can show"
+    )
+    assert "m = 1.50 (95 % interval at least 1.40), so it saves as much as 50 % more compute would" in second
+    beyond.loc[largest, "verdict"] = "undecided"
+    assert "so neither gain nor loss is shown" in worth_headline(beyond)[1]
+    beyond.loc[shared, "verdict"] = "undecided"
+    assert BEYOND not in " ".join(worth_headline(beyond))
 
 
 def test_an_open_end_is_said() -> None:

@@ -24,19 +24,18 @@ def worth_headline(multipliers: pd.DataFrame, primary: str = "adversarial") -> l
     All are of the multiplier that an arm's budgets share, counted multiply-adds, ID test MSE; a claim needs the
     verdict, whose p is adjusted over the arms.
     """
-    rows = multipliers[
-        (multipliers["compute"] == "madds")
-        & (multipliers["metric"] == "mse_id")
-        & (multipliers["reading"] == "all")
-    ].set_index("arm")
+    primary_rows = multipliers[(multipliers["compute"] == "madds") & (multipliers["metric"] == "mse_id")]
+    rows = primary_rows[primary_rows["reading"] == "all"].set_index("arm")
+    budgets = primary_rows[primary_rows["reading"] == "at"].sort_values("steps")
+    largest = budgets.drop_duplicates("arm", keep="last").set_index("arm")
     if primary not in rows.index:
         return [f"The study of worth has no arm {primary}: nothing is said of the published recipe."]
     hard = rows[~rows["strategy"].isin(NO_HARD_POINTS) & (rows.index != primary)]
     others = rows[rows["strategy"].isin(NO_HARD_POINTS)]
     return [
         f"Mining as published is worth {worth(rows.loc[primary])}, so {consequence(rows.loc[primary])}.",
-        *_best(hard, "use of hard points"),
-        *_best(others, "arm without them"),
+        *_best(hard, largest, "use of hard points"),
+        *_best(others, largest, "arm without them"),
         CAUTION,
     ]
 
@@ -97,8 +96,19 @@ def consequence(row: Any) -> str:
     return f"it saves as much as {word} more compute would"
 
 
-def _best(rows: pd.DataFrame, kind: str) -> list[str]:
-    """The arm with the largest multiplier of a group, and whether that is shown to be above 1."""
+def _best(rows: pd.DataFrame, largest: pd.DataFrame, kind: str) -> list[str]:
+    """The arm with the largest multiplier of a group, and whether that is shown to be above 1. Arms that save more than
+    the baseline's budgets can show come first; of those, the largest budget's multipliers tell which. largest: the
+    readings at each arm's largest budget."""
+    beyond = rows.index[rows["value"].isna() & (rows["bound"] == "at_least") & (rows["verdict"] == "saves")]
+    if len(beyond):
+        at = largest.loc[beyond]
+        name = str(at["value"].idxmax() if at["value"].notna().any() else beyond[0])
+        steps = f"{at.loc[name, 'steps']:,.0f} steps"
+        return [
+            f"The best {kind} is {name}: {worth(rows.loc[name])}; at the largest, {steps}, "
+            f"{worth(at.loc[name])}, so {consequence(at.loc[name])}."
+        ]
     known = rows[rows["value"].notna()]
     if not len(known):
         return []

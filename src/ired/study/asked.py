@@ -113,10 +113,11 @@ def _misnamed(target: str, study: ResolvedStudy) -> str:
     scale, kind, name, *below = parts + [""] * (3 - len(parts))
     if scale not in study.study.scales:
         return f"config.yaml has no scale '{scale}'.{nearest(scale, study.study.scales)}"
+    tabulated = [*study.study.experiments, *(["worth"] if study.study.scales[scale].worth else [])]
     known: list[str] = {
         "runs": [*study.variants, *study.cells(scale)],
-        "tables": [*study.study.experiments],
-        "figures": [*study.study.experiments],
+        "tables": tabulated,
+        "figures": tabulated,
     }.get(kind, [name])
     if name not in known and (below or kind == "runs"):  # else it is the name of a file
         what = "variant" if kind == "runs" else "experiment"
