@@ -185,11 +185,21 @@ def test_the_one_line_answer_is_what_the_tables_say() -> None:
         .set_index("arm")
     )
     assert (
-        "no; as published, mining is worth nothing either way at n = 20 and wastes a tenth of the compute at n = 8, "
-        "at equal learning rates no negative is shown to lower" in words
+        "mining as published is worth nothing either way at n = 20 and wastes a tenth of the compute at n = 8, and at "
+        "equal learning rates no negative is shown to lower the error" in words
     )
     assert shared.loc["adversarial", "verdict"] == "undecided"
     assert "lower" not in set(tables["equal_rates"]["verdict"])
+    rates = TABLES["effects"].read(WORTH_AT_20.parents[1] / "rates/effects.csv").query("kind == 'pair'")
+    assert "lower" not in set(rates["verdict"])
+    completed = multipliers_of("completion_small")
+    recipe, deep = completed["all"].loc["adversarial"], completed["at"].loc["deep"]
+    assert (
+        f"the published recipe wastes {100 * (1 - recipe['value']):.0f} % of the compute and deep mining"
+        in words
+    )
+    assert f"is worth {100 * (deep['value'] - 1):.0f} % more of it" in words
+    assert (recipe["verdict"], deep["verdict"]) == ("wastes", "saves")
     folder = Path(__file__).parents[2] / "results/shipped/small/tables/worth"
     tuning = (
         WORTH["tuning"]
@@ -208,10 +218,29 @@ def test_the_one_line_answer_is_what_the_tables_say() -> None:
     assert len([line for line in glossary.splitlines() if line.startswith("| ")]) == 11
 
 
+def multipliers_of(scale: str) -> dict[str, pd.DataFrame]:
+    """Counted multiply-adds, ID: what an arm's budgets share, and at the largest of them."""
+    folder = Path(__file__).parents[2] / "results/shipped" / scale / "tables/worth"
+    rows = (
+        WORTH["multipliers"]
+        .read(folder / "multipliers.csv")
+        .query("compute == 'madds' and metric == 'mse_id'")
+    )
+    return {
+        reading: rows[rows["reading"] == reading]
+        .sort_values("steps")
+        .drop_duplicates("arm", keep="last")
+        .set_index("arm")
+        for reading in ("all", "at")
+    }
+
+
 def test_what_a_negative_is_worth(sections: dict[str, str]) -> None:
     text = " ".join(sections["What a negative is worth"].replace("\n> ", " ").split())
-    for sentence in worth_headline(WORTH["multipliers"].read(WORTH_AT_20 / "multipliers.csv"))[:2]:
-        assert sentence in text
+    for scale in ("workstation", "completion_small"):
+        folder = Path(__file__).parents[2] / "results/shipped" / scale / "tables/worth"
+        for sentence in worth_headline(WORTH["multipliers"].read(folder / "multipliers.csv"))[:2]:
+            assert sentence in text
     chosen = (
         WORTH["tuning"].read(WORTH_AT_20 / "tuning.csv").query("nominated and steps == 600").set_index("arm")
     )
@@ -220,15 +249,24 @@ def test_what_a_negative_is_worth(sections: dict[str, str]) -> None:
         f"near the truth a rate of {rates['near_truth']} and plain denoising {rates['none']}, by six seeds"
         in text
     )
-    equal = WORTH["equal_rates"].read(WORTH_AT_20 / "equal_rates.csv").set_index(["arm", "weight"])
-    near = equal.loc[("near_truth", 0.1)]
-    assert f"its error is {near['error_ratio']:.2f} times that of plain denoising" in text
-    assert f"({near['ci_low']:.3f} to {near['ci_high']:.2f}) and no arm has a lower one" in text
+    equal = TABLES["effects"].read(WORTH_AT_20.parents[1] / "rates/effects.csv")
+    pairs = equal.query("kind == 'pair' and metric == 'mse_id'").set_index("treatment")
+    near = pairs.loc["near_600"]
+    assert f"its error is {near['ratio']:.2f} times that of plain denoising" in text and near["n"] == 50
+    assert f"({near['ci_low']:.2f} to {near['ci_high']:.2f}), and no arm has a lower one" in text
+    assert "lower" not in set(pairs["verdict"])
     first = WORTH["multipliers"].read(WORTH_AT_20.parents[1] / "worth_two_tuning_seeds/multipliers.csv")
     old = first.query("compute == 'madds' and metric == 'mse_id' and reading == 'all'").set_index("arm")[
         "value"
     ]
     assert f"m = {old['near_truth']:.3f} for it and {old['adversarial']:.3f} for the published recipe" in text
+    draws = Path(__file__).parents[2] / "results/shipped/completion_small/draws/contrasts.csv"
+    changes = TABLES["contrasts"].read(draws).query("metric == 'mse_id'").set_index("treatment")
+    lower = [
+        percent(-changes.loc[name, "relative_difference"]) for name in ("deep_1_draw", "none_4_draws_each")
+    ]
+    assert "lowers the error by {}, four draws without it by {}, and beside".format(*lower) in text
+    assert changes["verdict"].tolist() == ["better", "undecided", "better"]
     folder = Path(__file__).parents[2] / "results/shipped/small/tables/worth"
     rows = WORTH["multipliers"].read(folder / "multipliers.csv")
     shared = rows.query("compute == 'madds' and metric == 'mse_id' and reading == 'all'").set_index("arm")
