@@ -1,8 +1,8 @@
 # Needs: the held-out sets. Makes: results/{scale}/runs/{variant}/seed{seed}/, and keeps checkpoints in results/.state/, which no rule declares,
 # because Snakemake deletes declared outputs before every attempt. Nothing here is about one site: that is profiles/slurm/.
 #
-# seeds_per_job: 1 trains one run a job (rule train). More trains packs of seeds as one batched model (rule train), whose finished runs wait
-# in the state folder until each is published (rule publish): a path still names one run.
+# A job trains a pack of seeds as one batched model (rule train). A pack of one, the default, publishes its run itself; the runs of a larger one
+# (seeds_per_job) wait in the state folder until each is published (rule publish), so that a path still names one run.
 from types import SimpleNamespace
 
 from ired.cluster.site import refuse_lost_resources
@@ -21,98 +21,110 @@ except UserError as error:
 
 PACKED = STUDY.study.seeds_per_job > 1
 RECEIPT = "results/{scale}/packs/{variant}/seeds{first}-{last}.json"
+MEMBERS = "seeds{first}-{last}" if PACKED else "seed{seed}"
+FILES = {
+    "config": f"{RUN}/config.json",
+    "history": f"{RUN}/history.csv",
+    "model": f"{RUN}/model.safetensors",
+    "snapshots": f"{RUN}/snapshots.safetensors",
+    "errors": f"{RUN}/errors.npz",
+    "provenance": f"{RUN}/provenance.json",
+    "metrics": f"{RUN}/metrics.json",
+}
+TRAIN = (
+    "exec {PY} -m ired train"
+    " {params.runs}"
+    " --data {params.data:q}"
+    " --state {params.state:q}"
+    " --threads {threads}"
+    # In a SLURM job alone: how long it may run, should squeue not say.
+    " ${{SLURM_JOB_ID:+--max-minutes {resources.runtime}}}"
+    " > {log:q} 2>&1"
+)
+
+
+def config_options(wildcards, seeds):
+    """The configurations of runs as options of `ired train`."""
+    runs = [SimpleNamespace(scale=wildcards.scale, variant=wildcards.variant, seed=seed) for seed in seeds]
+    return " ".join(f"--config {shlex.quote(run_json(run))}" for run in runs)
+
+
+def run_options(wildcards, output):
+    """One run, and the folder that it is published to."""
+    folder = os.path.dirname(output.metrics)
+    return f"{config_options(wildcards, [int(wildcards.seed)])} --run-dir {shlex.quote(folder)}"
+
+
+def pack_options(wildcards, output):
+    """The runs of a pack, and the receipt that says that they wait; of a pack of one, `run_options`."""
+    if not PACKED:
+        return run_options(wildcards, output)
+    seeds = STUDY.pack(wildcards.scale, wildcards.variant, int(wildcards.first))
+    return f"{config_options(wildcards, seeds)} --receipt {shlex.quote(output.receipt)}"
+
+
+rule train:
+    """A pack of seeds as one batched model."""
+    input:
+        sets=f"{DATA}/validation.npz",  # one for all that a single job makes: a plan looks every input up, run by run
+        tuning=tuned,
+    output:
+        **({"receipt": RECEIPT} if PACKED else FILES),
+    log:
+        f"results/{{scale}}/logs/train/{{variant}}/{MEMBERS}.log",
+    benchmark:
+        f"results/{{scale}}/benchmarks/train/{{variant}}/{MEMBERS}.tsv"
+    wildcard_constraints:
+        first=r"0|[1-9][0-9]{0,9}",
+        last=r"0|[1-9][0-9]{0,9}",
+    threads: 1
+    resources:
+        mem_mb=16000 if PACKED else 8000,
+        runtime=480 if PACKED else 240,
+    params:
+        runs=pack_options,
+        data=subpath(input.sets, parent=True),
+        state="results/.state/{scale}/{variant}",
+    message:
+        (
+            "train {wildcards.variant} "
+            + ("seeds {wildcards.first} to {wildcards.last}" if PACKED else "seed {wildcards.seed}")
+            + ", log: {log}"
+        )
+    shell:
+        TRAIN
 
 
 def receipt(wildcards):
-    """The receipt of the pack that trains a seed; nothing where runs are trained one by one."""
-    if not PACKED:
-        return []
+    """The receipt of the pack that trains a seed."""
     seeds = STUDY.pack(wildcards.scale, wildcards.variant, int(wildcards.seed))
     return RECEIPT.format(scale=wildcards.scale, variant=wildcards.variant, first=seeds[0], last=seeds[-1])
 
 
-def pack_json(wildcards):
-    """The configurations of a pack, as options."""
-    seeds = STUDY.pack(wildcards.scale, wildcards.variant, int(wildcards.first))
-    texts = [run_json(SimpleNamespace(scale=wildcards.scale, variant=wildcards.variant, seed=seed)) for seed in seeds]
-    return " ".join(f"--config {shlex.quote(text)}" for text in texts)
-
-
-rule:
-    name:
-        "publish" if PACKED else "train"
-    input:
-        sets=f"{DATA}/validation.npz",  # one for all that a single job makes: a plan looks every input up, run by run
-        receipt=receipt,
-        tuning=tuned,
-    output:
-        config=f"{RUN}/config.json",
-        history=f"{RUN}/history.csv",
-        model=f"{RUN}/model.safetensors",
-        snapshots=f"{RUN}/snapshots.safetensors",
-        errors=f"{RUN}/errors.npz",
-        provenance=f"{RUN}/provenance.json",
-        metrics=f"{RUN}/metrics.json",
-    log:
-        "results/{scale}/logs/train/{variant}/seed{seed}.log",
-    benchmark:
-        "results/{scale}/benchmarks/train/{variant}/seed{seed}.tsv"
-    localrule: PACKED
-    threads: 1
-    resources:
-        mem_mb=8000,
-        runtime=240,
-    params:
-        config=run_json,
-        data=subpath(input.sets, parent=True),
-        run_dir=subpath(output.metrics, parent=True),
-        state="results/.state/{scale}/{variant}",
-    message:
-        ("publish" if PACKED else "train") + " {wildcards.variant} seed {wildcards.seed}, log: {log}"
-    shell:
-        "exec {PY} -m ired train"
-        " --config {params.config:q}"
-        " --run-dir {params.run_dir:q}"
-        " --data {params.data:q}"
-        " --state {params.state:q}"
-        " --threads {threads}"
-        # In a SLURM job alone: how long it may run, should squeue not say.
-        " ${{SLURM_JOB_ID:+--max-minutes {resources.runtime}}}"
-        " > {log:q} 2>&1"
-
-
 if PACKED:
 
-    rule train:
-        """A pack of seeds as one batched model; the runs wait in the state folder."""
+    rule publish:
+        """A run of a pack to the folder that its path names; trains it, should the state folder have lost it."""
         input:
             sets=f"{DATA}/validation.npz",
+            receipt=receipt,
             tuning=tuned,
         output:
-            receipt=RECEIPT,
+            **FILES,
         log:
-            "results/{scale}/logs/train/{variant}/seeds{first}-{last}.log",
+            "results/{scale}/logs/train/{variant}/seed{seed}.log",
         benchmark:
-            "results/{scale}/benchmarks/train/{variant}/seeds{first}-{last}.tsv"
-        wildcard_constraints:
-            first=r"0|[1-9][0-9]{0,9}",
-            last=r"0|[1-9][0-9]{0,9}",
+            "results/{scale}/benchmarks/train/{variant}/seed{seed}.tsv"
+        localrule: True
         threads: 1
         resources:
-            mem_mb=16000,
-            runtime=480,
+            mem_mb=8000,
+            runtime=240,
         params:
-            configs=pack_json,
+            runs=run_options,
             data=subpath(input.sets, parent=True),
             state="results/.state/{scale}/{variant}",
         message:
-            "train {wildcards.variant} seeds {wildcards.first} to {wildcards.last}, log: {log}"
+            "publish {wildcards.variant} seed {wildcards.seed}, log: {log}"
         shell:
-            "exec {PY} -m ired train"
-            " {params.configs}"
-            " --receipt {output.receipt:q}"
-            " --data {params.data:q}"
-            " --state {params.state:q}"
-            " --threads {threads}"
-            " ${{SLURM_JOB_ID:+--max-minutes {resources.runtime}}}"
-            " > {log:q} 2>&1"
+            TRAIN
