@@ -33,9 +33,6 @@ for experiment in filter(STUDY.figures, STUDY.study.experiments):
         localrule: True
         # Two processes on one thread: of two jobs at a time one draws while the other starts.
         threads: 1
-        resources:
-            mem_mb=2000,
-            runtime=10,
         params:
             figures=" ".join(STUDY.figures(experiment)),
             tables=f"results/{{where}}/tables/{experiment}",
@@ -70,9 +67,6 @@ rule report_page:
     log:
         "results/{scale}/logs/report.log",
     localrule: True
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         experiments=lambda w: json.dumps({e: STUDY.figures(e) for e in STUDY.scale(w.scale).experiments}),
         questions=lambda w: json.dumps({e: STUDY.study.experiments[e].title for e in STUDY.scale(w.scale).experiments}),

@@ -23,9 +23,6 @@ rule published_table:
     log:
         "results/published_table/published_table.log",
     localrule: True
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         problems=[
             f"--problem={name}={task},{reference},{networks}"

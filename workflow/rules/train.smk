@@ -79,8 +79,7 @@ rule train:
         last=r"0|[1-9][0-9]{0,9}",
     threads: 1
     resources:
-        mem_mb=16000 if PACKED else 8000,
-        runtime=480 if PACKED else 240,
+        runtime=240,  # a profile says what a job gets; without one the command needs some word
     params:
         runs=pack_options,
         data=subpath(input.sets, parent=True),
@@ -118,7 +117,6 @@ if PACKED:
         localrule: True
         threads: 1
         resources:
-            mem_mb=8000,
             runtime=240,
         params:
             runs=run_options,

@@ -88,9 +88,6 @@ rule draw_worth:
         "results/{where}/logs/draw/worth.log",
     localrule: True
     threads: 1  # two processes, as rules of figures have
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         figures=" ".join(WORTH_FIGURES),
         tables="results/{where}/tables/worth",
