@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from ired.figures import worth_multipliers
+from ired.figures.toolkit.arms import arm_styles
 from ired.sentences.worth import consequence, equal_rates_sentence, worth_headline
 from ired.tables.equal_rates import equal_rates_table
 from ired.tables.worth import curves_table, multipliers_table
@@ -149,3 +151,16 @@ def test_two_identical_arms_say_nothing_in_95_of_100_studies() -> None:
         found = multipliers_table(runs, worth_spec(10), ZERO).query(SHARED)
         claims += bool((found["verdict"] != "undecided").any())
     assert claims / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
+
+
+def test_an_arm_beyond_the_budgets_is_an_arrow_at_the_edge(multipliers: pd.DataFrame) -> None:
+    table = multipliers.copy()
+    shared = (table["arm"] == BEYOND) & (table["reading"] == "all")
+    table.loc[shared, ["value", "ci_low", "ci_high"]] = math.nan
+    for bound, arrow, end in (("at_least", ">", 1), ("at_most", "<", 0)):
+        table.loc[shared, "bound"] = bound
+        axes = worth_multipliers.draw(table).axes[0]
+        marks = [line for line in axes.lines if line.get_marker() == arrow and not line.get_clip_on()]
+        assert [mark.get_xdata()[0] for mark in marks] == [axes.get_xlim()[end]]  # type: ignore[index]
+        row = [style for style in arm_styles(table[table["metric"] == "mse_id"])].index(BEYOND)
+        assert round(float(np.ravel(marks[0].get_ydata())[0])) == row

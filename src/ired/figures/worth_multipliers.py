@@ -19,6 +19,8 @@ from ired.figures.toolkit.sheet import PAGE, Sheet, note, sheet
 from ired.figures.toolkit.style import INK, QUIET, ink
 from ired.sentences.messages import worth_message
 
+BEYOND = ("at_least", "at_most")
+
 
 def draw(multipliers: pd.DataFrame) -> Sheet:
     """The compute multiplier of every arm: over all budgets, and at the largest."""
@@ -32,13 +34,18 @@ def draw(multipliers: pd.DataFrame) -> Sheet:
     names = [f"{style.line}\n{_words(pooled.loc[arm])}" for arm, style in styles.items()]
     figure, axes = sheet(1, 1, 1.2 + row_height(names) * len(names), most=0.78 * PAGE)
     ax = axes[0, 0]
-    finite = table.loc[table["reading"] != "slope", ["value", "ci_low", "ci_high"]].to_numpy(float)
+    finite = pd.concat([pooled, single])[["value", "ci_low", "ci_high"]].to_numpy(float)
     finite = finite[np.isfinite(finite)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.5, 2.0)
     low, high = min(low, 1.0) / 1.15, max(high, 1.0) * 1.15
     for y, (arm, style) in enumerate(styles.items()):
         for rows, shift, face in ((pooled, -0.14, None), (single, 0.16, "white")):
-            draw_interval(ax, _ends(rows.loc[arm], low, high), y + shift, style.colour, style.marker, face)
+            row = rows.loc[arm]
+            draw_interval(ax, _ends(row, low, high), y + shift, style.colour, style.marker, face)
+            if row["bound"] in BEYOND and pd.isna(row["value"]):
+                edge, arrow = (high, ">") if row["bound"] == "at_least" else (low, "<")
+                shape = {"marker": arrow, "markersize": 6, "markerfacecolor": face or style.colour}
+                ax.plot(edge, y + shift, color=style.colour, clip_on=False, **shape)
     ax.axvline(1.0, color=INK, lw=0.8, zorder=0)
     ax.set_xlim(low, high)
     log_axis(ax, "x", "compute multiplier m (log): below 1 wastes, above 1 saves")
@@ -74,8 +81,8 @@ FIGURE = Figure(
     caption="""Compute multiplier of every arm: the compute that training without negatives needs for the arm's error,
         over what the arm spent (counted multiply-adds, ID test MSE; {seeds}). Filled: the m that all budgets
         share; open: at the largest budget. Bars: 95 % intervals by inverting a paired t-test over seeds; a bar
-        that reaches the edge is open there. Under each name the verdict of the shared m and its p,
-        Holm-adjusted over the arms.""",
+        that reaches the edge is open there, and an arrow at the edge is an m beyond what the baseline's budgets can
+        show. Under each name the verdict of the shared m and its p, Holm-adjusted over the arms.""",
     reading="""One row an arm. At m = 1 negatives are neither gain nor loss; at m = 0.5 half of the compute is wasted,
         at m = 1.3 the negatives are worth 30 % more compute. The filled mark has the verdict. Where filled and
         open marks lie apart the worth changes with the budget, which the figure of growth shows.""",

@@ -104,7 +104,7 @@ def _best(rows: pd.DataFrame, largest: pd.DataFrame, kind: str) -> list[str]:
     if len(beyond):
         at = largest.loc[beyond]
         name = str(at["value"].idxmax() if at["value"].notna().any() else beyond[0])
-        steps = f"{at.loc[name, 'steps']:,.0f} steps"
+        steps = f"{int(at['steps'][name]):,} steps"
         return [
             f"The best {kind} is {name}: {worth(rows.loc[name])}; at the largest, {steps}, "
             f"{worth(at.loc[name])}, so {consequence(at.loc[name])}."
