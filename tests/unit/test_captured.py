@@ -3,6 +3,8 @@ that the capture saw, and on no others."""
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -44,13 +46,15 @@ class Graph:
         self.generators: list[torch.Generator] = []
         self.replays = 0
         self.captured: CapturedUpdate
+        self.engine: weakref.ref[Engine]
         self.seen: dict[str, int] = {}
 
     def register_generator_state(self, generator: torch.Generator) -> None:
         self.generators.append(generator)
 
     def replay(self) -> None:
-        engine = self.captured.engine
+        engine = self.engine()
+        assert engine is not None
         assert held(engine) == self.seen, "a tensor was replaced: a real replay would go on with the old one"
         used = [g for generators in engine.streams._generators.values() for g in generators]
         assert {id(g) for g in used} <= {id(g) for g in self.generators}, "a stream the graph does not know"
@@ -74,13 +78,14 @@ def captured_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(config: Any) -> tuple[Engine, CapturedUpdate]:
         engine = build_engine(config, (0, 1))
-        captured = CapturedUpdate(engine)
+        captured = CapturedUpdate()
         engine._captured = captured
 
         @contextmanager
         def capture(graph: Graph) -> Iterator[None]:
+            assert not gc.isenabled(), "what another graph held may be freed within a capture"
             yield
-            graph.captured, graph.seen = captured, held(engine)
+            graph.engine, graph.captured, graph.seen = weakref.ref(engine), captured, held(engine)
 
         monkeypatch.setattr(torch.cuda, "Stream", Stream)
         monkeypatch.setattr(torch.cuda, "current_stream", Stream)
@@ -123,3 +128,46 @@ def test_a_resumed_run_is_captured_where_it_stands(captured_engine: Any) -> None
         plain.advance()
         engine.advance()
     assert torch.equal(engine.flat, plain.flat)
+
+
+def test_a_dropped_engine_is_freed_at_once(captured_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By counting references: the garbage collector would free its graph whenever it likes, within another capture
+    too."""
+    engine, captured = captured_engine(tiny_config(**CASES["adversarial"]))
+    engine.advance()
+    gone, graph = weakref.ref(engine), weakref.ref(captured.graph)
+    captured.graph.captured = None
+    gc.disable()
+    try:
+        del engine, captured
+        monkeypatch.undo()  # the stand-ins hold what they were made for
+        left = (gone(), graph())
+    finally:
+        gc.enable()
+    assert left == (None, None)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_garbage_is_collected_before_a_capture_and_not_within(fails: bool, captured_engine: Any) -> None:
+    engine, _ = captured_engine(tiny_config(**CASES["none"]))
+    circle: list[Any] = [Held()]
+    circle.append(circle)
+    gone, calls, update = weakref.ref(circle[0]), [0], engine.update
+    del circle
+
+    def watched(*inputs: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == CapturedUpdate.WARMUP + 1:
+            assert gone() is None and not gc.isenabled()
+            if fails:
+                raise MemoryError
+        return update(*inputs)
+
+    engine.update = watched
+    with pytest.raises(MemoryError) if fails else nullcontext():
+        engine.advance()
+    assert calls[0] > CapturedUpdate.WARMUP and gc.isenabled()
+
+
+class Held:
+    """Something that a weak reference can follow."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,31 +18,30 @@ class CapturedUpdate:
     """`Engine.update` as one CUDA graph: hundreds of small launches become one replay.
 
     The generators are registered with the graph, which then reads their seed at each replay; inputs are
-    copied into fixed buffers.
+    copied into fixed buffers. The engine is handed in at each call and not kept: an engine that is dropped then frees
+    its graph and the graph's memory at once, where a circle of references would leave both to the garbage collector.
     """
 
     WARMUP = 3  # the library's own advice: lazy initialisation must be over before the capture
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self) -> None:
         self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: tuple[Tensor, Tensor] | None = None
         self.outputs: tuple[Tensor, Tensor, Tensor] | None = None
 
-    def __call__(self, condition: Tensor, solution: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def __call__(self, engine: Engine, condition: Tensor, solution: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if self.graph is None:
-            self._capture(condition, solution)
+            self._capture(engine, condition, solution)
         assert self.graph is not None and self.inputs is not None and self.outputs is not None
         for buffer, value in zip(self.inputs, (condition, solution), strict=True):
             buffer.copy_(value)
-        for name in self.engine.streams.names():
-            self.engine.streams.generators(name)  # reseed to this step
+        for name in engine.streams.names():
+            engine.streams.generators(name)  # reseed to this step
         self.graph.replay()
         return self.outputs
 
-    def _capture(self, condition: Tensor, solution: Tensor) -> None:
+    def _capture(self, engine: Engine, condition: Tensor, solution: Tensor) -> None:
         """Warm up on a side stream, put everything that the warm-up changed back, and capture."""
-        engine = self.engine
         before = {name: value.clone() for name, value in engine.state().items()}
         self.inputs = (condition.clone(), solution.clone())
         side = torch.cuda.Stream()
@@ -52,18 +54,31 @@ class CapturedUpdate:
         for name in engine.streams.names():
             for generator in engine.streams.generators(name):
                 self.graph.register_generator_state(generator)
-        with torch.cuda.graph(self.graph):
+        with _no_garbage(), torch.cuda.graph(self.graph):
             self.outputs = engine.update(*self.inputs)
-        self._restore(before)
+        _restore(engine, before)
 
-    def _restore(self, before: dict[str, Tensor]) -> None:
-        """Copy into the tensors that the graph holds, never rebinding them."""
-        engine = self.engine
-        with torch.no_grad():
-            engine.flat.copy_(before["flat"])
-            for name, value in engine.moments.items():
-                value.copy_(before[f"adam.{name}"])
-        engine.strategy.load_state(
-            {n.removeprefix("strategy."): t for n, t in before.items() if n.startswith("strategy.")}
-        )
-        engine.streams.at(engine.step)
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Collect garbage now and none within: to free what another graph held is forbidden while one is captured."""
+    gc.collect()
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _restore(engine: Engine, before: dict[str, Tensor]) -> None:
+    """Copy into the tensors that the graph holds, never rebinding them."""
+    with torch.no_grad():
+        engine.flat.copy_(before["flat"])
+        for name, value in engine.moments.items():
+            value.copy_(before[f"adam.{name}"])
+    engine.strategy.load_state(
+        {n.removeprefix("strategy."): t for n, t in before.items() if n.startswith("strategy.")}
+    )
+    engine.streams.at(engine.step)

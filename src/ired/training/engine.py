@@ -64,7 +64,7 @@ class Engine:
         self.diverged_at = torch.full((len(seeds),), -1, dtype=torch.int64, device=self.device)
         # A graph has one shape.
         one_size = len(self._turns) == 1
-        self._captured = CapturedUpdate(self) if self.device.type == "cuda" and one_size else None
+        self._captured = CapturedUpdate() if self.device.type == "cuda" and one_size else None
 
     def advance(self) -> None:
         """One training step: draw, differentiate, clip, update, average."""
@@ -74,7 +74,8 @@ class Engine:
         task, _ = self._turns[self.step % len(self._turns)]
         condition, solution = task.draw(self.problems.at(self.step), self.training.batch_size, "id")
         with products(self.training.precision):
-            terms = (self._captured or self.update)(condition, solution)
+            captured = self._captured
+            terms = captured(self, condition, solution) if captured else self.update(condition, solution)
         self.step += 1
         self._note(*terms)
         ema = self.optimiser.ema
