@@ -21,7 +21,9 @@ part() { # part NAME SECONDS COMMAND...
     tail -n 12 "$out/$name.txt"
 }
 part machine 60 "$python" -c 'import torch; print(torch.__version__, torch.version.cuda, torch.cuda.is_available() and torch.cuda.get_device_name())'
-part tests 240 "$python" -m pytest -q -n 4 -p no:cacheprovider tests/unit/test_capturable.py tests/unit/test_devices.py tests/unit/test_captured.py tests/unit/test_precision.py tests/unit/test_resuming.py
+part tests 240 "$python" -m pytest -q -n 4 -p no:cacheprovider tests/unit/test_capturable.py tests/unit/test_devices.py tests/unit/test_captured.py tests/unit/test_precision.py
+# In a process that has not differentiated on the accelerator: these tests fork, and torch refuses that child.
+part resuming 120 "$python" -m pytest -q -n 2 -p no:cacheprovider tests/unit/test_resuming.py
 part mlp 90 "$python" benchmarks/training_step.py --size paper --packs 1 10 --out "$out"
 part equivariant 90 "$python" benchmarks/training_step.py --network equivariant --packs 1 10 --out "$out"
 part first_steps 300 "$python" benchmarks/first_steps.py --steps "${STEPS:-5000}" --out "$out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -369,3 +370,27 @@ def test_bf16_ends_at_the_same_error(sections: dict[str, str], repository: Path)
     assert (
         f"p of equivalence at most {rows['p_tost_holm'][['none_bf16', 'adversarial_bf16']].max():.5f}" in text
     )
+
+
+def test_what_an_accelerator_takes(sections: dict[str, str], repository: Path) -> None:
+    folder = repository / "benchmarks/measured/h200"
+    took = {
+        name: pd.read_csv(folder / f"training_step_{name}.csv").set_index(["strategy", "way"])["milliseconds"]
+        for name in ("paper", "equivariant_n20")
+    }
+    text = " ".join(" ".join(sections.values()).split())
+    plain, rounded, packed = (
+        took["paper"]["adversarial", way]
+        for way in ("engine", "engine, tf32", "engine, tf32, 10 seeds packed")
+    )
+    assert f"takes {plain:.2f} ms in float32 and {rounded:.2f} ms with `precision: tf32`" in text
+    assert f"100,000 steps take {plain * 100 / 60:.1f} and {rounded * 100 / 60:.1f} minutes" in text
+    assert f"take {packed:.1f} ms with tf32, {packed / rounded:.1f} times one seed" in text
+    whole = sum(took["paper"][s, "engine, tf32, 10 seeds packed"] for s in ("none", "random", "adversarial"))
+    assert f"would take {whole * 100 / 60:.0f} minutes of the card" in text
+    one, ten = (took["equivariant_n20"]["none", way] for way in ("engine", "engine, 10 seeds packed"))
+    assert f"takes {one:.2f} ms for one seed and {ten:.2f} ms for ten" in text
+    slurm = (repository / "docs/slurm.md").read_text()
+    assert f"in {packed / rounded:.1f} times the time of one at the paper's scale" in slurm
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert provenance["gpu"] in text and provenance["packages"]["torch"].startswith("2.11")
