@@ -394,3 +394,9 @@ def test_what_an_accelerator_takes(sections: dict[str, str], repository: Path) -
     assert f"in {packed / rounded:.1f} times the time of one at the paper's scale" in slurm
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["gpu"] in text and provenance["packages"]["torch"].startswith("2.11")
+
+
+def test_every_experiment_has_its_question(sections: dict[str, str], repository: Path) -> None:
+    asked = set(yaml.safe_load((repository / "config.yaml").read_text())["experiments"])
+    rows = [line.split("|")[1] for line in sections["Experiments"].splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == asked
