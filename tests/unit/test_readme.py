@@ -400,3 +400,36 @@ def test_every_experiment_has_its_question(sections: dict[str, str], repository:
     asked = set(yaml.safe_load((repository / "config.yaml").read_text())["experiments"])
     rows = [line.split("|")[1] for line in sections["Experiments"].splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == asked
+
+
+def test_ten_times_as_long(sections: dict[str, str], repository: Path) -> None:
+    folder = repository / "results/shipped/workstation/mining"
+    means = TABLES["summary"].read(folder / "summary.csv").set_index(["variant", "metric"])["mean"]
+    text = " ".join(sections["The main result"].split())
+    none = means["none", "mse_id"]
+    assert f"`none` ends at {none:.7f} in distribution and {means['none', 'mse_ood']:.4f} out of it" in text
+    assert none <= 0.0001 and means["none", "mse_ood"] <= 0.09
+    rows = (
+        TABLES["contrasts"].read(folder / "contrasts.csv").query("metric == 'mse_id'").set_index("treatment")
+    )
+    recipe = rows.loc["adversarial"]
+    ends = (
+        recipe["relative_difference"],
+        *(recipe[c] / recipe["baseline_mean"] for c in ("ci_low", "ci_high")),
+    )
+    assert (
+        "adversarial is at {} ({} to {}) of none".format(*(percent(end, signed=True) for end in ends)) in text
+    )
+    verdicts = rows["verdict"].to_dict()
+    assert {verdicts[name] for name in ("adversarial", "deep", "near_truth")} == {"undecided"}
+    assert {verdicts[name] for name in ("random", "semi_hard_sigma", "conditioning_aware")} == {"worse"}
+    high = [means[name, "mse_id"] / none for name in ("random", "semi_hard_sigma", "conditioning_aware")]
+    said = (
+        "end {:.1f} times as high, displaced ones {:.1f} times (`semi_hard_sigma`) and, in ill-conditioned "
+    )
+    said += "directions, {:.1f} times"
+    assert said.format(*high) in text
+    training = ResolvedStudy(yaml.safe_load((repository / "config.yaml").read_text())).run_config(
+        "workstation", "none", 0
+    )
+    assert f"{training.training.steps:,} steps" in text and set(rows["n_pairs"]) == {10}
