@@ -3,8 +3,8 @@ what ten seeds in one pack take.
 
     python benchmarks/first_steps.py [--scale paper] [--steps 5000] [--packs 1 10] [--device auto] [--out results/bench]
 
-Prints a table and writes first_steps.csv. A pack of more than one seed makes a tenth of the steps. An accelerator makes them in
-float32 and with tf32 products.
+Prints a table and writes first_steps.csv. A pack of more than one seed makes a tenth of the steps. An accelerator makes
+them in float32 and with tf32 products.
 """
 
 from __future__ import annotations
