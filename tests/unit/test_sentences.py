@@ -329,6 +329,7 @@ def test_an_interval_decides_on_the_decimals(values: tuple[float, ...], texts: t
 def test_wording() -> None:
     assert percent(0.008726, signed=True) == "+0.873 %"
     assert percent(-0.008726, signed=True) == "−0.873 %"
+    assert percent(-0.99977) == "−99.977 %" and percent(-0.999) == "−99.9 %" and percent(-1.0) == "−100 %"
     assert (p_value(0.0179), p_value(1e-9)) == ("p = 0.018", "p < 0.0001")
     assert (count(1, "pair"), count(1200, "pair")) == ("1 pair", "1,200 pairs")
     assert listed(["a"]) == "a" and listed(["a", "b", "c"]) == "a, b and c"

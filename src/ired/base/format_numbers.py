@@ -38,10 +38,14 @@ def with_interval(mean: float, low: float, high: float) -> tuple[str, str, str]:
 
 
 def percent(share: float, signed: bool = False) -> str:
-    """A share as percent with three significant digits: 0.0087 -> 0.870 %, signed +0.870 %."""
+    """A share as percent with three significant digits: 0.0087 -> 0.870 %, signed +0.870 %. A loss of nearly all has
+    as many as show what is left: -0.99977 -> −99.977 %."""
     if not math.isfinite(share):
         return "unknown"
     text = number(100 * share)
+    if -1 < share < -0.9995:
+        decimals = 1 - math.floor(math.log10(100 * (1 + share)))
+        text = f"{100 * share:.{decimals}f}".replace("-", MINUS)
     return f"{'+' if signed and share > 0 else ''}{text} %"
 
 
