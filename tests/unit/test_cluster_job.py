@@ -78,6 +78,7 @@ def test_a_stop_file_of_run_variant_or_scale_stops_and_keeps_from_starting(
     train_and_publish([config], [tmp_path / "run"], execution, Stopper())
     tried = json.loads((tmp_path / "run" / "provenance.json").read_text())["attempts"]
     assert len(tried) == 2 and "STOP exists" in tried[0]["end"] and tried[1]["end"] == "finished"
+    assert [attempt["kernel"] for attempt in tried] == ["torch", "torch"]  # an mlp has no kernel of its own
 
 
 @pytest.mark.parametrize("why", ["stop", "lock", "signal", "refused", "no job"])

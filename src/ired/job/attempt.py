@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ired.base.errors import PassingError, UserError
+from ired.energy import kernel_of
 from ired.job.code_version import code_identity
 from ired.job.events import Events
 from ired.job.lock import RunLock, describe
@@ -138,6 +139,7 @@ def attempt(trainer: Trainer, events: Events) -> Iterator[None]:
     engine = trainer.engine
     commit, _, diff = (code_identity() or "").partition("+")
     facts = {"commit": commit or None, "diff": diff or None, "node": hardware(str(engine.device))}
+    facts["kernel"] = kernel_of(engine.network, engine.device)
     events.note("started", seeds=list(engine.seeds), **facts)
     try:
         refuse_little_space(trainer)

@@ -56,7 +56,7 @@ def attempts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for event in events:
         if event["event"] == "started":
-            kept = ("host", "job", "commit", "diff", "step")
+            kept = ("host", "job", "commit", "diff", "kernel", "step")
             found.append({"started": event["time"], **{k: event[k] for k in kept if k in event}, "end": None})
         elif event["event"] in ("ended", "checkpoint", "resumed") and found:
             found[-1]["step"] = event.get("step", found[-1].get("step"))
