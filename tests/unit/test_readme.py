@@ -393,7 +393,12 @@ def test_what_an_accelerator_takes(sections: dict[str, str], repository: Path) -
     slurm = (repository / "docs/slurm.md").read_text()
     assert f"in {packed / rounded:.1f} times the time of one at the paper's scale" in slurm
     provenance = json.loads((folder / "provenance.json").read_text())
-    assert provenance["gpu"] in text and provenance["packages"]["torch"].startswith("2.11")
+    release = ".".join(provenance["packages"]["torch"].split(".")[:2])
+    assert f"On one {provenance['gpu']}, with torch {release} " in text
+    shares = pd.read_csv(folder / "training_step_paper.csv").set_index("way")["share_of_matrix_product_rate"]
+    beyond = shares.index.str.contains("tf32") & shares.index.str.contains("packed")
+    assert ((shares > 1) == beyond).all()
+    assert f"packs with tf32 go beyond it, to {shares.max():.1f}." in " ".join(provenance["notes"])
 
 
 def test_every_experiment_has_its_question(sections: dict[str, str], repository: Path) -> None:
