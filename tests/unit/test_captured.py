@@ -149,7 +149,7 @@ def test_a_dropped_engine_is_freed_at_once(captured_engine: Any, monkeypatch: py
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_garbage_is_collected_before_a_capture_and_not_within(fails: bool, captured_engine: Any) -> None:
-    engine, _ = captured_engine(tiny_config(**CASES["none"]))
+    engine, captured = captured_engine(tiny_config(**CASES["none"]))
     circle: list[Any] = [Held()]
     circle.append(circle)
     gone, calls, update = weakref.ref(circle[0]), [0], engine.update
@@ -164,9 +164,13 @@ def test_garbage_is_collected_before_a_capture_and_not_within(fails: bool, captu
         return update(*inputs)
 
     engine.update = watched
+    before = {name: value.clone() for name, value in engine.state().items()}
     with pytest.raises(MemoryError) if fails else nullcontext():
         engine.advance()
     assert calls[0] > CapturedUpdate.WARMUP and gc.isenabled()
+    if fails:  # nothing is left of it, and the next step captures anew
+        assert all(torch.equal(value, before[name]) for name, value in engine.state().items())
+        assert captured.graph is None and engine.step == 0
 
 
 class Held:

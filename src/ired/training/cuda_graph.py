@@ -41,22 +41,25 @@ class CapturedUpdate:
         return self.outputs
 
     def _capture(self, engine: Engine, condition: Tensor, solution: Tensor) -> None:
-        """Warm up on a side stream, put everything that the warm-up changed back, and capture."""
+        """Warm up on a side stream, capture, and put everything that the warm-up changed back."""
         before = {name: value.clone() for name, value in engine.state().items()}
         self.inputs = (condition.clone(), solution.clone())
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(self.WARMUP):
-                engine.update(*self.inputs)
-        torch.cuda.current_stream().wait_stream(side)
-        self.graph = torch.cuda.CUDAGraph()
-        for name in engine.streams.names():
-            for generator in engine.streams.generators(name):
-                self.graph.register_generator_state(generator)
-        with _no_garbage(), torch.cuda.graph(self.graph):
-            self.outputs = engine.update(*self.inputs)
-        _restore(engine, before)
+        try:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(self.WARMUP):
+                    engine.update(*self.inputs)
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            for name in engine.streams.names():
+                for generator in engine.streams.generators(name):
+                    graph.register_generator_state(generator)
+            with _no_garbage(), torch.cuda.graph(graph):
+                self.outputs = engine.update(*self.inputs)
+        finally:
+            _restore(engine, before)
+        self.graph = graph  # not of a capture that failed
 
 
 @contextmanager
