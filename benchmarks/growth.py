@@ -26,6 +26,7 @@ import yaml
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 ROOT = Path(__file__).parent.parent
 # One factor varies; the others are those of the scale `laptop`.
@@ -118,22 +119,34 @@ def exponents(table: pd.DataFrame) -> pd.Series[float]:
     return pd.Series({factor: slope(rows) for factor, rows in table.groupby("factor", sort=False)})
 
 
+UNITS = {"runs": ("s", 1.0)}  # the other factors' times are milliseconds
+
+
 def plot(table: pd.DataFrame, path: Path) -> None:
-    """Time of every point, and what the counted multiply-adds let expect of the first one; memory below."""
+    """Time of every point, and what the counted multiply-adds let expect of the last one; memory below."""
     factors = list(table["factor"].unique())
     figure, axes = plt.subplots(
-        2, len(factors), figsize=(2.6 * len(factors), 4.4), layout="constrained", sharex="col"
+        2, len(factors), figsize=(2.7 * len(factors), 4.6), layout="constrained", sharex="col"
     )
     for (above, below), factor in zip(axes.T, factors, strict=True):
-        rows = table[table["factor"] == factor]
-        above.loglog(rows["level"], rows["seconds"], "o-", color="#0072B2", label="measured")
+        rows = table[table["factor"] == factor].sort_values("level")
+        unit, scale = UNITS.get(factor, ("ms", 1e3))
+        seconds = scale * rows["seconds"]
+        above.plot(rows["level"], seconds, "o-", color="#0072B2", label="measured")
         if rows["madds"].notna().all():
-            expected = rows["madds"] * (rows["seconds"] / rows["madds"]).iloc[-1]
-            above.loglog(rows["level"], expected, "--", color="#999999", label="as counted multiply-adds")
-        above.set_title(f"last exponent {exponents(table)[factor]:.2f}", fontsize=9)
-        below.semilogx(rows["level"], rows["peak_mib"], "o-", color="#D55E00")
-        below.set(xlabel=LABELS[factor], ylim=(0, None))
-    axes[0, 0].set(ylabel="seconds")
+            expected = rows["madds"] * (seconds / rows["madds"]).iloc[-1]
+            above.plot(rows["level"], expected, "--", color="#999999", label="as counted multiply-adds")
+        above.set(xscale="log", yscale="log", ylabel=f"time, {unit}")
+        above.set_title(f"last exponent {exponents(table)[factor]:.1f}", fontsize=9)
+        below.plot(rows["level"], rows["peak_mib"], "o-", color="#D55E00")
+        below.set(xscale="log", xlabel=LABELS[factor], ylim=(0, 1.1 * rows["peak_mib"].max()))
+        shown = list(rows["level"])[:: 1 if len(rows) < 5 else 2]
+        below.set_xticks(shown, [f"{level:,}" for level in shown], fontsize=8)
+        below.minorticks_off()
+        for axis in (above, below):
+            axis.spines[["top", "right"]].set_visible(False)
+            axis.yaxis.set_major_formatter("{x:g}")
+        above.yaxis.set_minor_formatter("{x:g}" if seconds.max() < 3 * seconds.min() else NullFormatter())
     axes[0, 0].legend(frameon=False, fontsize=8)
     axes[1, 0].set(ylabel="peak memory, MiB")
     figure.savefig(path, dpi=150)
