@@ -1,4 +1,4 @@
-"""`doctor --submit`: a job of two minutes that does on a node what a training job does."""
+"""`doctor --submit`: a job of at most five minutes that does on a node what a training job does."""
 
 from __future__ import annotations
 

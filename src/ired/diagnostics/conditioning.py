@@ -1,4 +1,4 @@
-"""Conditioning of positives and negatives (hypothesis H4: adversarial negatives are near-singular)."""
+"""Conditioning of positives and negatives (the record holds that adversarial ones are near-singular)."""
 
 from __future__ import annotations
 

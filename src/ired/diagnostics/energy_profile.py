@@ -1,5 +1,5 @@
-"""The energy profile: are negatives ranked correctly, and are they negatives at all? (hypothesis H5:
-collapse)"""
+"""The energy profile: are negatives ranked correctly, and are they negatives at all? (The
+record suspects a collapse.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The equivariant energy with its derivatives written out: what training and inference use.
+"""The equivariant energy with its derivatives written out, in the library's operations: what training and inference use
+where no C files are compiled.
 
 `equivariant.py` is the text to read; this file has the same formulas and weights, and tests compare the two.
 What every evaluation at a batch shares is in `equivariant_trunk.py`; the head is here. With v = y + out a, a =

@@ -1,5 +1,5 @@
 """config.yaml as it is written: scales, variants and experiments, each key checked. What they resolve to is
-in `study`."""
+in `resolve`."""
 
 from __future__ import annotations
 
