@@ -42,6 +42,7 @@ LABELS = {
     "depth": "descent steps of mining",
     "runs": "runs planned",
 }
+UNITS = {"runs": ("s", 1.0)}  # the other factors' times are milliseconds
 
 
 def step(n: int, batch: int, depth: int, seconds: float = 1.0) -> dict[str, float]:
@@ -117,9 +118,6 @@ def exponents(table: pd.DataFrame) -> pd.Series[float]:
         return math.log(high.seconds / low.seconds) / math.log(high.level / low.level)
 
     return pd.Series({factor: slope(rows) for factor, rows in table.groupby("factor", sort=False)})
-
-
-UNITS = {"runs": ("s", 1.0)}  # the other factors' times are milliseconds
 
 
 def plot(table: pd.DataFrame, path: Path) -> None:

@@ -144,8 +144,9 @@ def equivariant_ways(
             *(plain.task.condition_shape, plain.task.solution_shape, config.schedule.timesteps),
         )
         ways[strategy, PLAIN] = plain.advance, ways[strategy, "engine"][1]
-        alone = build_engine(config, (0,), device)
-        ways[strategy, TORCH] = in_torch_form(alone.advance), ways[strategy, "engine"][1]
+        if device == "cpu":  # elsewhere it is what the engine runs
+            alone = build_engine(config, (0,), device)
+            ways[strategy, TORCH] = in_torch_form(alone.advance), ways[strategy, "engine"][1]
     return ways, product(512, 512, device), 2.0 * 512**3, 20
 
 

@@ -25,6 +25,20 @@ TINY: dict[str, Any] = {
 }
 
 
+SMALL_NETWORKS: dict[str, dict[str, Any]] = {
+    "mlp": {"kind": "mlp", "hidden": 8, "time_features": 8},
+    "equivariant": {"kind": "equivariant", "channels": 4, "blocks": 2, "head_channels": 2},
+}
+REPLAYED: dict[str, Any] = {  # the strategy with the most state
+    "negatives": {
+        "strategy": "langevin",
+        "opt_steps": 2,
+        "replay": {"size": 64, "buckets": 4, "sample_prob": 0.5},
+    },
+    "contrast": {"loss": "cd", "weight": 0.05},
+}
+
+
 def tiny_settings(**dotted: Any) -> dict[str, Any]:
     """TINY with dotted keys set, `__` for the dot: tiny_settings(training__steps=5)."""
     settings = dict(TINY)

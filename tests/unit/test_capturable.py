@@ -11,21 +11,19 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from factories import tiny_config
+from factories import REPLAYED, SMALL_NETWORKS, tiny_config
 from ired.base.streams import Streams
 from ired.job.build import build_engine
 from ired.negatives import STRATEGIES as REGISTERED
 from ired.training.engine import Engine
 
 NETWORKS: dict[str, dict[str, Any]] = {
-    "mlp": {"network": {"kind": "mlp", "hidden": 8, "time_features": 8}},
-    "equivariant": {"network": {"kind": "equivariant", "channels": 4, "blocks": 2, "head_channels": 2}},
+    **{name: {"network": settings} for name, settings in SMALL_NETWORKS.items()},
     "row_column": {
         "problem": {"task": "completion", "n": 4, "rank": 1, "noise": 0.01, "observed": 0.6},
         "network": {"kind": "row_column"},
     },
 }
-CD = {"loss": "cd", "weight": 0.05}
 STRATEGIES: dict[str, dict[str, Any]] = {
     "none": {"negatives": {"strategy": "none"}, "contrast": None},
     "random": {"negatives": {"strategy": "random"}},
@@ -41,14 +39,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
         }
     },
     "semi_hard": {"negatives": {"strategy": "semi_hard"}},
-    "langevin": {
-        "negatives": {
-            "strategy": "langevin",
-            "opt_steps": 2,
-            "replay": {"size": 64, "buckets": 4, "sample_prob": 0.5},
-        },
-        "contrast": CD,
-    },
+    "langevin": REPLAYED,
     "symmetric": {"negatives": {"strategy": "symmetric"}},
     "matched": {"negatives": {"strategy": "matched"}},
     "conditioning_aware": {"negatives": {"strategy": "conditioning_aware"}},
@@ -83,8 +74,8 @@ class FromTheProcessor(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def losses(engine: Engine) -> Tensor:
-    """What `Engine.update` does as far as the gradient; Adam's kernel has no form without values."""
+def gradient_of_a_step(engine: Engine) -> Tensor:
+    """What `Engine.update` does as far as the gradient, (S, P); Adam's kernel has no form without values."""
     size = engine.training.batch_size
     sets = [
         torch.zeros((2, size, *shape), device="meta").flatten(2)
@@ -102,9 +93,9 @@ def test_a_step_waits_for_nothing_and_takes_nothing_from_the_processor(network: 
         pytest.skip("this strategy is for inversion alone")
     engine = build_engine(tiny_config(**NETWORKS[network], **STRATEGIES[strategy]), (0, 1), "meta")
     engine.streams = ShapesAlone((0, 1), "meta")
-    losses(engine)  # as the capture's warm-up: what is brought over once may be brought here
+    gradient_of_a_step(engine)  # as the capture's warm-up: what is brought over once may be brought here
     with FromTheProcessor() as watched:
-        gradient = losses(engine)
+        gradient = gradient_of_a_step(engine)
     assert watched.seen == []
     assert gradient.shape == engine.flat.shape
 

@@ -13,20 +13,15 @@ import numpy as np
 import pytest
 import torch
 
-from factories import tiny_config
+from factories import REPLAYED, tiny_config
 from ired.job.build import build_engine
 from ired.training.cuda_graph import CapturedUpdate
 from ired.training.engine import Engine
 
-LANGEVIN = {
-    "strategy": "langevin",
-    "opt_steps": 2,
-    "replay": {"size": 64, "buckets": 4, "sample_prob": 0.5},
-}
 CASES: dict[str, dict[str, Any]] = {
     "none": {"negatives": {"strategy": "none"}, "contrast": None},
     "adversarial": {"negatives": {"strategy": "adversarial"}},
-    "replayed": {"negatives": LANGEVIN, "contrast": {"loss": "cd", "weight": 0.05}},
+    "replayed": REPLAYED,
     "warm-up": {"contrast": {"weight": {"warmup_steps": 3, "max_weight": 0.5}}},
 }
 
@@ -171,6 +166,16 @@ def test_garbage_is_collected_before_a_capture_and_not_within(fails: bool, captu
     if fails:  # nothing is left of it, and the next step captures anew
         assert all(torch.equal(value, before[name]) for name, value in engine.state().items())
         assert captured.graph is None and engine.step == 0
+
+
+def test_a_collector_that_was_off_stays_off(captured_engine: Any) -> None:
+    engine, _ = captured_engine(tiny_config(**CASES["none"]))
+    gc.disable()
+    try:
+        engine.advance()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 class Held:

@@ -8,37 +8,26 @@ from typing import Any
 import pytest
 import torch
 
-from factories import tiny_config
+from factories import REPLAYED, SMALL_NETWORKS, tiny_config
 from ired.base.streams import Streams
 from ired.job.build import build_engine
 from ired.tasks import ProblemSet
 from ired.training.engine import Engine
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-NETWORKS: dict[str, dict[str, Any]] = {
-    "mlp": {"kind": "mlp", "hidden": 8, "time_features": 8},
-    "equivariant": {"kind": "equivariant", "channels": 4, "blocks": 2, "head_channels": 2},
-}
 STRATEGIES: dict[str, dict[str, Any]] = {
     "none": {"negatives": {"strategy": "none"}, "contrast": None},
     "random": {"negatives": {"strategy": "random"}},
     "adversarial": {"negatives": {"strategy": "adversarial"}},
-    "replayed": {
-        "negatives": {
-            "strategy": "langevin",
-            "opt_steps": 2,
-            "replay": {"size": 64, "buckets": 4, "sample_prob": 0.5},
-        },
-        "contrast": {"loss": "cd", "weight": 0.05},
-    },
+    "replayed": REPLAYED,
 }
 on_every_device = pytest.mark.parametrize("device", DEVICES)
-of_every_network = pytest.mark.parametrize("network", NETWORKS)
+of_every_network = pytest.mark.parametrize("network", SMALL_NETWORKS)
 
 
 def made(device: str, network: str, strategy: str = "adversarial", seeds: tuple[int, ...] = (0,)) -> Engine:
     """A small engine that has made no step."""
-    return build_engine(tiny_config(network=NETWORKS[network], **STRATEGIES[strategy]), seeds, device)
+    return build_engine(tiny_config(network=SMALL_NETWORKS[network], **STRATEGIES[strategy]), seeds, device)
 
 
 @on_every_device

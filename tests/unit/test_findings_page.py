@@ -1,4 +1,4 @@
-"""What docs/findings.md says in words is what the shipped tables say."""
+"""What docs/findings.md says in words is what the shipped tables say: n = 8, and studies of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from worth_readings import words_of, worth_tables
 
 from ired.base.format_numbers import percent
 from ired.record.schema import TABLES, WORTH
@@ -16,13 +17,12 @@ from ired.record.schema import TABLES, WORTH
 
 @pytest.fixture(scope="module")
 def page(repository: Path) -> str:
-    return " ".join((repository / "docs/findings.md").read_text().split())
+    return words_of(repository / "docs/findings.md")
 
 
 @pytest.fixture(scope="module")
-def tables(repository: Path) -> dict:
-    folder = repository / "results/shipped/small/tables/worth"
-    return {name: WORTH[name].read(folder / f"{name}.csv") for name in WORTH}
+def tables() -> dict:
+    return worth_tables("small/tables/worth")
 
 
 @pytest.fixture(scope="module")
@@ -160,267 +160,6 @@ def test_every_design_with_a_primary_contrast_is_told(repository: Path) -> None:
         expected += len(primary)
     assert len(rows) == expected
     assert any("at_2000_steps" in line and "−8.33 %" in line for line in rows)
-
-
-@pytest.fixture(scope="module")
-def at_20(page: str) -> str:
-    return page.split("## What was found at n = 20")[1].split("## What was found on a completion")[0]
-
-
-@pytest.fixture(scope="module")
-def larger(repository: Path) -> dict:
-    folder = repository / "results/shipped/workstation/tables/worth"
-    return {name: table.read(folder / f"{name}.csv") for name, table in WORTH.items()}
-
-
-def with_ends(row: pd.Series, name: str, digits: str = "#.3g") -> str:
-    """A value and its interval as the page writes them."""
-    value, low, high = (f"{row[column]:{digits}}" for column in (name, "ci_low", "ci_high"))
-    return f"{value} ({low} to {high})"
-
-
-def readings(multipliers: pd.DataFrame, reading: str = "all") -> pd.DataFrame:
-    """One reading an arm; of `at`, that at the largest budget."""
-    by = multipliers.query("compute == 'madds' and metric == 'mse_id'").sort_values("steps")
-    return by[by["reading"] == reading].drop_duplicates("arm", keep="last").set_index("arm")
-
-
-def test_the_multipliers_at_n_20(at_20: str, larger: dict) -> None:
-    shared = readings(larger["multipliers"])
-    assert set(shared["n"]) == {50} and len(shared) == 8
-    for arm in ("adversarial", "near_truth", "on_policy", "semi_hard_sigma"):
-        assert f"m = {with_ends(shared.loc[arm], 'value')}" in at_20
-    assert shared["verdict"].to_dict() == {
-        **dict.fromkeys(("none_4_draws", "adversarial", "semi_hard_sigma", "on_policy"), "undecided"),
-        **dict.fromkeys(("none_2_draws", "random", "deep"), "wastes"),
-        "near_truth": "saves",
-    }
-    lost = [round(100 * (1 - shared.loc[arm, "value"])) for arm in ("random", "none_2_draws", "deep")]
-    assert "Random negatives waste {} %, two noise draws {} %, deep mining {} %".format(*lost) in at_20
-    recipe, near = shared.loc["adversarial"], shared.loc["near_truth"]
-    assert f"adjusted p = {recipe['p_holm']:.2f} over eight arms" in at_20
-    assert f"adjusted p = {near['p_holm']:.4f}. Its trials" in at_20
-    assert recipe["ci_low"] > 1, "R2 is refuted: no part of the interval lies below 1"
-    assert f"m is at most {shared.loc['on_policy', 'ci_high']:.2f}" in at_20
-    slope = readings(larger["multipliers"], "slope").loc["semi_hard_sigma"]
-    ends = [f"{v:.3g}".replace("-", "\u2212") for v in (slope["value"], slope["ci_low"], slope["ci_high"])]
-    assert "slope {} [{}, {}]".format(*ends) in at_20
-
-
-def test_the_ten_seeds_before(at_20: str, larger: dict, repository: Path) -> None:
-    folder = repository / "results/shipped/workstation/worth_ten_seeds"
-    before = {name: table.read(folder / f"{name}.csv") for name, table in WORTH.items()}
-    shared = readings(before["multipliers"])
-    said = "the recipe {}, mining from near the truth {}."
-    assert (
-        said.format(*(with_ends(shared.loc[arm], "value") for arm in ("adversarial", "near_truth"))) in at_20
-    )
-    for name in ("tuning", "equal_rates"):
-        assert before[name].equals(larger[name]), "the same choices"
-    assert not set(before["worth_runs"]["seed"]) & set(larger["worth_runs"]["seed"])
-    assert not set(before["worth_runs"]["seed"]) & set(range(10)), "seeds that no study had used"
-
-
-def test_rates_at_n_20(at_20: str, repository: Path) -> None:
-    folder = repository / "results/shipped/workstation/rates"
-    table = TABLES["effects"].read(folder / "effects.csv")
-    pairs = table[table["kind"] == "pair"].set_index(["treatment", "metric"])
-    near, mined, regressed = (pairs.loc[f"{name}_600", "mse_id"] for name in ("near", "mined", "regressed"))
-
-    def times(row: pd.Series, words: str) -> str:
-        return f"{row['ratio']:.2f} times{words} ({row['ci_low']:.2f} to {row['ci_high']:.2f}"
-
-    assert times(near, " as high") + f"), undecided after adjusting (p = {near['p_holm']:.3f})" in at_20
-    far = pairs.loc["near_600", "mse_ood"]
-    assert times(far, "") + f", p = {far['p_holm']:.3f})" in at_20 and far["verdict"] == "higher"
-    assert times(mined, " as high") in at_20 and times(regressed, "") in at_20
-    assert {near["verdict"], mined["verdict"], regressed["verdict"]} == {"undecided"}
-    trend = (
-        table[(table["kind"] == "trend") & (table["metric"] == "mse_id")]
-        .set_index("treatment")
-        .loc["none_600"]
-    )
-    assert f"by a factor of {trend['ratio']:.2f} ({trend['ci_low']:.2f} to {trend['ci_high']:.2f})" in at_20
-    runs = TABLES["runs"].read(folder / "runs.csv")
-    assert (
-        len(runs) == 800
-        and set(runs["seed"]) == set(range(300, 350))
-        and (runs["status"] != "finished").sum() == 1
-    )
-
-
-def test_arms_at_equal_rates_on_tuning_seeds(at_20: str, larger: dict) -> None:
-    table = larger["equal_rates"].set_index(["arm", "weight"])
-    assert set(table["verdict"]) == {"undecided"}  # six seeds
-    draws = larger["equal_rates"].set_index("arm").loc["none_4_draws"]
-    assert with_ends(draws, "error_ratio") in at_20 and draws["p_holm"] > 0.05 > draws["p"]
-    assert f"negatives by up to {table['error_ratio'].max():.2f}" in at_20
-
-
-def test_what_tuning_decided_at_n_20(at_20: str, larger: dict, repository: Path) -> None:
-    folder = repository / "results/shipped/workstation"
-    first = {
-        name: WORTH[name].read(folder / f"worth_two_tuning_seeds/{name}.csv")
-        for name in ("multipliers", "tuning")
-    }
-    old, chosen, before = (
-        readings(first["multipliers"]),
-        *(
-            tuning.query("nominated and steps == 600").set_index("arm")["learning_rate"]
-            for tuning in (larger["tuning"], first["tuning"])
-        ),
-    )
-    assert set(old["verdict"]) == {"wastes"} and len(old) == 8 and "all eight arms told from 1" in at_20
-    for arm in ("adversarial", "near_truth"):
-        assert with_ends(old.loc[arm], "value") in at_20
-    assert (chosen["none"], chosen["near_truth"]) == (0.017, 0.024)
-    assert (before["none"], before["adversarial"]) == (0.034, 0.012)
-    trials = larger["tuning"].query("arm == 'none' and steps == 600").set_index("learning_rate")
-    assert (
-        trials.loc[0.048, "n_diverged"] == 1
-        and trials["n"].eq(6).all()
-        and pd.isna(trials.loc[0.024, "steady"])
-    )
-
-
-def test_errors_and_lost_runs_at_n_20(at_20: str, larger: dict) -> None:
-    curves = (
-        larger["worth_curves"].query("metric == 'mse_id' and steps == 300").set_index("arm")["geometric_mean"]
-    )
-    for arm in ("near_truth", "deep"):
-        assert f"{1e5 * curves[arm]:.2f} \u00d7 10\u207b\u2075" in at_20
-    assert curves["near_truth"] < curves["deep"]
-    runs = larger["worth_runs"]
-    lost = runs[runs["status"] == "diverged"]
-    assert f"Of {len(runs):,} judged runs {len(lost)} diverged" in at_20
-    assert set(lost["steps"]) == {600} and set(lost["arm"]) == {"none_4_draws"}
-    finished = runs[(runs["steps"] >= 150) & (runs["status"] == "finished")]
-    assert (finished["mse_id"] < 1e-3).all()
-    bad = (runs[runs["steps"] == 75].set_index("arm")["mse_id"] >= 1e-3).groupby("arm").sum()
-    said = (
-        "{} and {} of 50 runs stay above 0.001, of plain denoising {} (Fisher's exact p = {:.3f} and {:.3f}"
-    )
-    odds = [
-        stats.fisher_exact([[bad[arm], 50 - bad[arm]], [bad["none"], 50 - bad["none"]]]).pvalue
-        for arm in ("near_truth", "deep")
-    ]
-    assert said.format(bad["near_truth"], bad["deep"], bad["none"], *odds) in at_20
-
-
-@pytest.fixture(scope="module")
-def completed(repository: Path) -> dict:
-    folder = repository / "results/shipped/completion_small/tables/worth"
-    return {name: table.read(folder / f"{name}.csv") for name, table in WORTH.items()}
-
-
-def test_what_was_found_on_a_completion(
-    page: str, completed: dict, larger: dict, tables: dict, repository: Path
-) -> None:
-    text = page.split("## What was found on a completion")[1].split("## What of a negative matters")[0]
-    shared, largest = (readings(completed["multipliers"], reading) for reading in ("all", "at"))
-    assert set(largest["steps"]) == {400} and set(shared["n"]) == {50}
-    deep, near, draws = (largest.loc[arm] for arm in ("deep", "near_truth", "none_2_draws"))
-    assert f"m = {deep['value']:.2f} (at least {deep['ci_low']:.2f}), mining" in text and pd.isna(
-        deep["ci_high"]
-    )
-    assert f"near the truth {with_ends(near, 'value')}: their errors" in text
-    assert f"m = {with_ends(draws, 'value')} at 400 steps" in text
-    for row, words in ((deep, " and"), (near, " times")):
-        ends = f"({row['error_ratio_low']:.3f} to {row['error_ratio_high']:.3f})"
-        assert f"{row['error_ratio']:.3f}{'' if words == ' and' else ' times'} {ends}" in text
-    verdicts = shared["verdict"].to_dict()
-    assert [arm for arm, verdict in verdicts.items() if verdict == "saves"] == [
-        "none_2_draws",
-        "deep",
-        "near_truth",
-    ]
-    assert {verdicts[arm] for arm in ("random", "adversarial", "on_policy")} == {"wastes"}
-    assert set(largest.loc[["deep", "near_truth"], "verdict"]) == {"saves"}
-    recipe = shared.loc["adversarial"]
-    assert (
-        f"m = {with_ends(recipe, 'value')}" in text
-        and f"wastes {round(100 * (1 - recipe['value']))} %" in text
-    )
-    assert (
-        f"m = {with_ends(shared.loc['on_policy'], 'value')}, random negatives {shared.loc['random', 'value']:.3f}"
-        in text
-    )
-    slopes = readings(completed["multipliers"], "slope")["value"]
-    assert (
-        f"\u2212{-slopes['deep']:.3f} for deep mining, \u2212{-slopes['near_truth']:.3f} for near the truth"
-        in text
-    )
-    errors = (
-        completed["worth_curves"].query("metric == 'mse_id'").set_index(["arm", "steps"])["geometric_mean"]
-    )
-    assert f"its error is {errors['none', 50] / errors['deep', 50]:.1f} times that of deep mining" in text
-    assert min(errors["none", 25], errors["none", 50]) > errors["none", 12]
-    chosen = completed["tuning"].query("nominated").set_index("arm")
-    assert (
-        set(chosen.drop("random")["learning_rate"]) == {0.012}
-        and chosen.loc["random", "learning_rate"] != 0.012
-    )
-    assert (set(chosen.loc[["deep", "near_truth"], "weight"]), chosen.loc["adversarial", "weight"]) == (
-        {0.5},
-        0.1,
-    )
-    trial = completed["equal_rates"].set_index(["arm", "weight"]).loc[("adversarial", 0.5)]
-    assert (
-        f"{trial['error_ratio']:.2f} times that of plain denoising, over five rates" in text
-        and trial["rates"] == 5
-    )
-    folder = repository / "results/shipped/completion_small/tables/worth"
-    reference = TABLES["reference"].read(folder / "reference.csv").query("split == 'id'")
-    reference = reference.set_index("predictor")["mse"]
-    assert (
-        f"an error of {reference['soft_impute']:.6f} and the Bayesian answer {reference['bayes']:.6f}" in text
-    )
-    before = WORTH["multipliers"].read(
-        repository / "results/shipped/completion_small/worth_ten_seeds/multipliers.csv"
-    )
-    first = readings(before, "at")["value"]
-    assert f"Ten seeds had said {first['deep']:.2f} and {first['near_truth']:.2f}." in text
-    arms = ["none_2_draws", "random", "adversarial", "deep", "near_truth", "on_policy"]
-    ranks = [
-        stats.spearmanr(
-            largest.loc[arms, "value"], readings(other["multipliers"]).loc[arms, "value"]
-        ).statistic
-        for other in (larger, tables)
-    ]
-    assert f"not so: {ranks[0]:.2f} with n = 20, \u2212{-ranks[1]:.2f} with n = 8" in text
-
-
-def test_what_draws_give(page: str, repository: Path) -> None:
-    text = page.split("**Most of it is what more noise draws give.**")[1].split("| | hypothesis")[0]
-    folder = repository / "results/shipped/completion_small/draws"
-    rows = (
-        TABLES["contrasts"].read(folder / "contrasts.csv").query("metric == 'mse_id'").set_index("treatment")
-    )
-    ends = {
-        name: [
-            100 * v
-            for v in (
-                row["relative_difference"],
-                *(row[c] / row["baseline_mean"] for c in ("ci_low", "ci_high")),
-            )
-        ]
-        for name, row in rows.iterrows()
-    }
-    for name in ("deep_1_draw", "none_4_draws_each"):
-        change, low, high = (f"{-v:#.3g}" for v in ends[name])
-        assert (
-            f"the error by {change} % ({high} to {low} %)" in text and rows.loc[name, "verdict"] == "better"
-        )
-    own = [percent(v / 100, signed=True) for v in ends["deep_4_draws_each"]]
-    assert "deep mining is at {} ({} to {})".format(*own) in text
-    assert rows.loc["deep_4_draws_each", "verdict"] == "undecided"
-    costs = TABLES["summary"].read(folder / "summary.csv").set_index("variant")["madds_per_step"]
-    assert costs["none_4_draws_each"].iloc[0] < costs["deep_1_draw"].iloc[0]
-    other = TABLES["contrasts"].read(
-        repository / "results/shipped/completion_solvable/tables/recipes/contrasts.csv"
-    )
-    deep = other.query("metric == 'mse_id' and treatment == 'deep'").iloc[0]
-    assert f"worse than none by {percent(deep['relative_difference'])}" in text
 
 
 @pytest.fixture(scope="module")

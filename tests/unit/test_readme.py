@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from scipy.stats import gmean, spearmanr
+from worth_readings import readings, worth_tables
 
 from ired.base.format_numbers import number, percent, with_interval
 from ired.record.metrics import metric_name
@@ -193,8 +194,8 @@ def test_the_one_line_answer_is_what_the_tables_say() -> None:
     assert "lower" not in set(tables["equal_rates"]["verdict"])
     rates = TABLES["effects"].read(WORTH_AT_20.parents[1] / "rates/effects.csv").query("kind == 'pair'")
     assert "lower" not in set(rates["verdict"])
-    completed = multipliers_of("completion_small")
-    recipe, deep = completed["all"].loc["adversarial"], completed["at"].loc["deep"]
+    completed = worth_tables("completion_small/tables/worth")["multipliers"]
+    recipe, deep = readings(completed).loc["adversarial"], readings(completed, "at").loc["deep"]
     assert (
         f"the published recipe wastes {100 * (1 - recipe['value']):.0f} % of the compute and deep mining"
         in words
@@ -217,23 +218,6 @@ def test_the_one_line_answer_is_what_the_tables_say() -> None:
     assert set(equal.query("p_holm < 0.05 and error_ratio < 1")["arm"]) == {"none_2_draws"}
     glossary = page[page.index("| word | meaning |") : page.index("</details>")]
     assert len([line for line in glossary.splitlines() if line.startswith("| ")]) == 11
-
-
-def multipliers_of(scale: str) -> dict[str, pd.DataFrame]:
-    """Counted multiply-adds, ID: what an arm's budgets share, and at the largest of them."""
-    folder = Path(__file__).parents[2] / "results/shipped" / scale / "tables/worth"
-    rows = (
-        WORTH["multipliers"]
-        .read(folder / "multipliers.csv")
-        .query("compute == 'madds' and metric == 'mse_id'")
-    )
-    return {
-        reading: rows[rows["reading"] == reading]
-        .sort_values("steps")
-        .drop_duplicates("arm", keep="last")
-        .set_index("arm")
-        for reading in ("all", "at")
-    }
 
 
 def test_what_a_negative_is_worth(sections: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from ired.figures.toolkit.rows import draw_interval, row_height, row_names
 from ired.figures.toolkit.sheet import PAGE, Sheet, note, sheet
 from ired.figures.toolkit.style import INK, QUIET, ink
 from ired.sentences.messages import worth_message
+from ired.sentences.worth import at_largest_budget
 
 BEYOND = ("at_least", "at_most")
 
@@ -29,8 +30,7 @@ def draw(multipliers: pd.DataFrame) -> Sheet:
         return note("No judged run yet: multipliers need the study of worth.")
     styles = arm_styles(table)
     pooled = table[table["reading"] == "all"].set_index("arm")
-    single = table[table["reading"] == "at"].sort_values("steps").drop_duplicates("arm", keep="last")
-    single = single.set_index("arm")
+    single = at_largest_budget(table)
     names = [f"{style.line}\n{_words(pooled.loc[arm])}" for arm, style in styles.items()]
     figure, axes = sheet(1, 1, 1.2 + row_height(names) * len(names), most=0.78 * PAGE)
     ax = axes[0, 0]

@@ -10,7 +10,7 @@ import pandas as pd
 from ired.base.format_numbers import number, p_cell, with_interval
 from ired.record.metrics import LEVEL, SPLITS
 from ired.record.schema import ENERGY_SHAPE, RUN_KEYS, WORTH
-from ired.sentences.worth import equal_rates_sentence, worth, worth_headline
+from ired.sentences.worth import at_largest_budget, equal_rates_sentence, worth, worth_headline
 
 TABLES = ("multipliers", "worth_curves", "tuning", "equal_rates")
 
@@ -78,9 +78,10 @@ def _table(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         "error ratio there", "slope of log m", "diverged",
     )  # fmt: skip
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    at = at_largest_budget(rows)
     for arm, group in rows.groupby("arm", sort=False):
         shared = group[group["reading"] == "all"].iloc[0]
-        largest = group[group["reading"] == "at"].sort_values("steps").iloc[-1]
+        largest = at.loc[str(arm)]
         slope = group[group["reading"] == "slope"].iloc[0]
         cells = (
             str(arm), _plain(shared),

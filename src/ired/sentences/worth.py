@@ -24,10 +24,9 @@ def worth_headline(multipliers: pd.DataFrame, primary: str = "adversarial") -> l
     All are of the multiplier that an arm's budgets share, counted multiply-adds, ID test MSE; a claim needs the
     verdict, whose p is adjusted over the arms.
     """
-    primary_rows = multipliers[(multipliers["compute"] == "madds") & (multipliers["metric"] == "mse_id")]
-    rows = primary_rows[primary_rows["reading"] == "all"].set_index("arm")
-    budgets = primary_rows[primary_rows["reading"] == "at"].sort_values("steps")
-    largest = budgets.drop_duplicates("arm", keep="last").set_index("arm")
+    counted = multipliers[(multipliers["compute"] == "madds") & (multipliers["metric"] == "mse_id")]
+    rows = counted[counted["reading"] == "all"].set_index("arm")
+    largest = at_largest_budget(counted)
     if primary not in rows.index:
         return [f"The study of worth has no arm {primary}: nothing is said of the published recipe."]
     hard = rows[~rows["strategy"].isin(NO_HARD_POINTS) & (rows.index != primary)]
@@ -38,6 +37,12 @@ def worth_headline(multipliers: pd.DataFrame, primary: str = "adversarial") -> l
         *_best(others, largest, "arm without them"),
         CAUTION,
     ]
+
+
+def at_largest_budget(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each arm's multiplier at its largest budget, by arm. rows: those of one axis of compute and one metric."""
+    budgets = rows[rows["reading"] == "at"].sort_values("steps")
+    return budgets.drop_duplicates("arm", keep="last").set_index("arm")
 
 
 def equal_rates_sentence(table: pd.DataFrame) -> str:
