@@ -4,12 +4,14 @@ what ten seeds in one pack take.
     python benchmarks/first_steps.py [--scale paper] [--steps 5000] [--packs 1 10] [--device auto] [--out results/bench]
 
 Prints a table and writes first_steps.csv. A pack of more than one seed makes a tenth of the steps. An accelerator makes
-them in float32 and with tf32 products.
+them in float32 and with tf32 products, and says how much of its memory a pack took at most.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -35,10 +37,15 @@ def timed(
     config = study.run_config(scale, variant, 0)
     training = config.training.model_copy(update={"precision": precision})
     config = config.model_copy(update={"training": training})
+    on_card = device.startswith("cuda")
+    if on_card:
+        gc.collect()  # the pack before this one
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
     engine = build_engine(config, tuple(range(seeds)), device)
 
     def wait() -> None:
-        if engine.device.type == "cuda":
+        if on_card:
             torch.cuda.synchronize(engine.device)
 
     for _ in range(WARM_UP):
@@ -59,6 +66,7 @@ def timed(
         "ms_a_step": 1000 * seconds / steps,
     }
     row |= {"whole_run_minutes": seconds / steps * config.training.steps / 60, "last_loss": losses[0]}
+    row["peak_mib"] = torch.cuda.max_memory_reserved(device) / 2**20 if on_card else math.nan
     row["gflops"] = 2 * engine.multiply_adds_per_step() * seeds * steps / seconds / 1e9
     return row
 

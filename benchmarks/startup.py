@@ -19,9 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import yaml
-
 ROOT = Path(__file__).parent.parent
 # Parts of a training: what is called, timed with all it calls in turn. Of a diagnosis every diagnostic is a part.
 TRAINING = (
@@ -111,6 +108,10 @@ def main() -> None:
     if chosen.inside:
         print(json.dumps(inside(*chosen.inside)))
         return
+    # Not above: the measured processes run this file too, and would have it in their interpreter's part.
+    import pandas as pd
+    import yaml
+
     from ired.study.resolve import ResolvedStudy
 
     study = ResolvedStudy(yaml.safe_load((ROOT / "config.yaml").read_text()))

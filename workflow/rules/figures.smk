@@ -2,47 +2,55 @@
 # cached in the repository are drawn by the same rules), and results/{scale}/report.html.
 
 PUBLISHED = "results/published/published_results.csv"
+FIGURES_OF = "results/{where}/figures/{experiment}"
 
 
-# A rule for each experiment: one process draws all its figures, since starting one takes longer than drawing. Asked for a single figure by
-# its path, Snakemake draws those beside it too, and each is still declared.
+# A rule for each list of figures: one process draws all of an experiment, since starting one takes longer than drawing. Asked for a single
+# figure by its path, Snakemake draws those beside it too, and each is still declared. Experiments with the same list share a rule, because a
+# plan compares every path with every declared pattern.
+SHARED_LISTS = {}
 for experiment in filter(STUDY.figures, STUDY.study.experiments):
+    SHARED_LISTS.setdefault(tuple(STUDY.figures(experiment)), []).append(experiment)
+
+for names, experiments in SHARED_LISTS.items():
 
     rule:
         """The figures of one experiment from its tables. Computes nothing, needs no torch."""
         name:
-            f"draw_{experiment}"
+            f"draw_{experiments[0]}"
         input:
-            tables=[f"results/{{where}}/tables/{experiment}/{name}.csv" for name in TABLES],
+            tables=[f"results/{{where}}/tables/{{experiment}}/{name}.csv" for name in TABLES],
             published=PUBLISHED,
         output:
-            pdf=figure_paths("{where}", experiment, "pdf"),
-            svg=figure_paths("{where}", experiment, "svg"),
+            pdf=[f"{FIGURES_OF}/{name}.pdf" for name in names],
+            svg=[f"{FIGURES_OF}/{name}.svg" for name in names],
             png=[
                 report(
-                    path,
+                    f"{FIGURES_OF}/{name}.png",
                     caption="../report/figure.rst",
-                    category=experiment,
+                    category="{experiment}",
                     labels={"figure": name.replace("_", " "), "results": "{where}"},
                 )
-                for name, path in zip(STUDY.figures(experiment), figure_paths("{where}", experiment))
+                for name in names
             ],
         log:
-            f"results/{{where}}/logs/draw/{experiment}.log",
+            "results/{where}/logs/draw/{experiment}.log",
         # Seconds of work: `figures` on a cluster's login node submits nothing, and needs no cluster that answers.
         localrule: True
+        wildcard_constraints:
+            experiment="|".join(experiments),
         # Two processes on one thread: of two jobs at a time one draws while the other starts.
         threads: 1
         params:
-            figures=" ".join(STUDY.figures(experiment)),
-            tables=f"results/{{where}}/tables/{experiment}",
-            out=f"results/{{where}}/figures/{experiment}",
+            figures=" ".join(names),
+            tables="results/{where}/tables/{experiment}",
+            out=FIGURES_OF,
             # Shipped tables are of the configuration that they were made with.
-            expected=lambda w, experiment=experiment: (
-                [] if w.where.startswith("shipped/") else ["--expected", json.dumps(STUDY.marks(w.where, experiment))]
+            expected=lambda w: (
+                [] if w.where.startswith("shipped/") else ["--expected", json.dumps(STUDY.marks(w.where, w.experiment))]
             ),
         message:
-            f"figures of {experiment} ({{wildcards.where}}), log: {{log}}"
+            "figures of {wildcards.experiment} ({wildcards.where}), log: {log}"
         shell:
             "exec {PY} -m ired figure {params.figures}"
             " --tables {params.tables:q}"
