@@ -26,7 +26,7 @@ import yaml
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 ROOT = Path(__file__).parent.parent
 # One factor varies; the others are those of the scale `laptop`.
@@ -144,6 +144,8 @@ def plot(table: pd.DataFrame, path: Path) -> None:
         for axis in (above, below):
             axis.spines[["top", "right"]].set_visible(False)
             axis.yaxis.set_major_formatter("{x:g}")
+        if seconds.max() < 100 * seconds.min():
+            above.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         above.yaxis.set_minor_formatter("{x:g}" if seconds.max() < 3 * seconds.min() else NullFormatter())
     axes[0, 0].legend(frameon=False, fontsize=8)
     axes[1, 0].set(ylabel="peak memory, MiB")

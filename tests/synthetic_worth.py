@@ -9,8 +9,9 @@ import pandas as pd
 
 from ired.record import schema
 from ired.statistics.worth import expected_best
+from ired.tables.cells import Cells, CellSpec, WorthSpec
 from ired.tables.equal_rates import equal_rates_table
-from ired.tables.worth import Cells, CellSpec, WorthSpec, curves_table, multipliers_table
+from ired.tables.worth import curves_table, multipliers_table
 
 ARMS = {  # strategy, cost of a step against the baseline's, multiplier
     "none": ("none", 1.0, 1.0),

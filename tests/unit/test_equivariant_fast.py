@@ -13,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from closed_forms import SCHEDULE
 from factories import disturbed, generator, tiny_config
 from ired.energy import Weights
-from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork, FastEquivariantEnergy
+from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork
+from ired.energy.equivariant_forms import FastEquivariantEnergy
 from ired.energy.equivariant_trunk import TrunkFunction
 from ired.job.build import build_engine
 from ired.training.objective import Contrast, sample_contrast

@@ -16,7 +16,8 @@ from factories import disturbed, generator, tiny_config
 from ired.base import native
 from ired.base.errors import UserError
 from ired.energy import Weights, equivariant_native, kernel_of
-from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork, FastEquivariantEnergy
+from ired.energy.equivariant import EquivariantEnergy, EquivariantNetwork
+from ired.energy.equivariant_forms import FastEquivariantEnergy
 from ired.job.build import build_engine
 
 LEVELS = 10

@@ -20,7 +20,7 @@ from pydantic import Field, SerializeAsAny
 
 from ired.base.settings import also_plugged
 from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
-from ired.energy.equivariant import FastEquivariantEnergy
+from ired.energy.equivariant_forms import FastEquivariantEnergy
 from ired.energy.mlp import MlpEnergy
 from ired.energy.row_column import RowColumnEnergy
 from ired.tasks import Task

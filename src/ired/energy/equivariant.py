@@ -23,8 +23,8 @@ beyond where it was fitted. s is at least the largest singular value of A and cl
 A / s lies within (0, 1) for every matrix, the rare ones included. The answer is an inverse and scales as one.
 docs/network.md says what else was tried.
 
-This is the text to read and to test against. What runs has the same formulas and weights and the derivatives
-written out: `equivariant_native.py`, compiled from C where it can be, or else `equivariant_fast.py`.
+This is the text to read and to test against. What runs (`equivariant_forms.py`) has the same formulas and weights and
+the derivatives written out.
 """
 
 from __future__ import annotations
@@ -42,9 +42,6 @@ from ired.energy.base import MultiplyAdds, NetworkSettings, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from ired.energy.equivariant_fast import FastPreparedEquivariant
-    from ired.energy.equivariant_native import NativePreparedEquivariant
 
 
 _ANSWER_SCALE = 32.0  # between the s of n = 10 and n = 20: maps of order one make answers of order one
@@ -201,26 +198,3 @@ class PreparedEquivariant:
             energy = self.energy(point)
             (gradient,) = torch.autograd.grad(energy.sum(), point, create_graph=keep, retain_graph=True)
         return (energy, gradient) if keep else (energy.detach(), gradient)
-
-
-class FastEquivariantEnergy(EquivariantEnergy):
-    """The same network with its derivatives written out, in C or in the library's operations: what training and
-    inference use."""
-
-    def prepare(  # type: ignore[override]  # the other forms', and no kind of it
-        self, weights: Weights, condition: Tensor, t: Tensor
-    ) -> FastPreparedEquivariant | NativePreparedEquivariant:
-        """As of the plain text."""
-        from ired.energy import equivariant_fast, equivariant_native  # here, since they load torch
-
-        kernel = equivariant_native.kernel(condition.device, condition.dtype)
-        if kernel is None:
-            return equivariant_fast.prepare(self, weights, condition, t)
-        return equivariant_native.prepare(kernel, self.settings, self.levels, weights, condition, t)
-
-    @staticmethod
-    def has_kernel(device: torch.device) -> bool:
-        """Whether float32 numbers on a device are the C files'."""
-        from ired.energy import equivariant_native
-
-        return equivariant_native.kernel(device, torch.float32) is not None

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ired.record import schema
-from ired.record.run_folder import Run
 from ired.sentences import effect_verdict
 from ired.statistics import holm, paired_test
-
-if TYPE_CHECKING:
-    from ired.tables.worth import Cells
+from ired.tables.cells import Cells, log_validation
 
 Logs = dict[
     tuple[str, int, float | None, float], NDArray[np.float64]
@@ -67,9 +64,3 @@ def _compared(logs: Logs, steps: int, baseline: str) -> Iterator[dict[str, Any]]
             "ci_high": math.exp(test.interval.high),
             "p": test.p,
         }
-
-
-def log_validation(runs: Sequence[Run]) -> NDArray[np.float64]:
-    """The seeds' log validation errors; NaN for one that diverged."""
-    values = [run.metrics.mse_validation for run in runs]
-    return np.log(np.array([math.nan if value is None else value for value in values], dtype=np.float64))

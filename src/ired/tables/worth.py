@@ -1,144 +1,32 @@
-"""The tables of the study of what a negative is worth: trials, judged runs, curves, multipliers."""
+"""The tables of the study of what a negative is worth: judged runs, curves, multipliers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 
-from ired.base.errors import UserError
 from ired.base.files import write_json
-from ired.base.settings import parsed
 from ired.record import schema
 from ired.record.metrics import ALPHA, VERDICT_SEEDS
-from ired.record.run_folder import Fingerprint, Run
+from ired.record.run_folder import Fingerprint
 from ired.statistics import holm, t_interval
 from ired.statistics.worth import (
     Curve,
     Estimate,
     clopper_pearson,
-    expected_best,
-    has_double,
     log_error_ratio,
     log_multiplier,
     slope,
-    steady_errors,
 )
-from ired.tables.aggregate import provenance, read_runs
-from ired.tables.equal_rates import equal_rates_table, log_validation
-from ired.tables.specification import ExperimentSpec, VariantSpec
+from ired.tables.cells import Cells, WorthSpec, read_cells
 
 COMPUTE = ("madds", "seconds")
 METRICS = ("mse_id", "mse_ood")
-
-
-class CellSpec(BaseModel):
-    """Runs of one arm, budget and choice."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    variant: str
-    arm: str
-    steps: int
-    learning_rate: float
-    weight: float | None
-    seeds: Annotated[list[int], Field(min_length=1)]
-    fingerprint: str
-
-
-class WorthSpec(BaseModel):
-    """What the tables have to know. precise: an error above it is that of a run which has not learned the task."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    baseline: str
-    protocol: int
-    precise: float
-    cells: Annotated[list[CellSpec], Field(min_length=1)]
-
-    def experiment(self, name: str) -> ExperimentSpec:
-        """The cells as an experiment's variants; all have the same seeds."""
-        variants = [VariantSpec(variant=c.variant, fingerprint=c.fingerprint) for c in self.cells]
-        return ExperimentSpec(name=name, seeds=self.cells[0].seeds, variants=variants, protocol=self.protocol)
-
-
-Cells = list[tuple[CellSpec, list[Run]]]
-
-
-def read_cells(
-    runs_dir: Path, spec: WorthSpec, name: str, fingerprint_of: Fingerprint | None
-) -> tuple[Cells, dict[str, Any]]:
-    """Every cell with its runs in the order of seeds, and where they come from.
-
-    Raises:
-        UserError: names the files in trouble and the cure.
-    """
-    experiment = spec.experiment(name)
-    runs = read_runs(runs_dir, experiment, fingerprint_of, diagnosed=False)
-    count = len(experiment.seeds)
-    cells = [
-        (cell, [run for _, run in runs[i * count : (i + 1) * count]]) for i, cell in enumerate(spec.cells)
-    ]
-    return cells, provenance(runs, experiment)
-
-
-def write_tuning(runs_dir: Path, spec: WorthSpec, out: Path, fingerprint_of: Fingerprint | None) -> None:
-    """Read every trial and write tuning.csv to `out` and equal_rates.csv beside it; errors as of `read_cells`, and
-    where no trial of an arm ended."""
-    cells, _ = read_cells(runs_dir, spec, "tuning", fingerprint_of)
-    tuning = tuning_table(cells)
-    schema.EQUAL_RATES.write(equal_rates_table(cells, spec.baseline), out.with_name("equal_rates.csv"))
-    schema.TUNING.write(tuning, out)
-
-
-def tuning_table(cells: Cells) -> pd.DataFrame:
-    """tuning.csv.
-
-    Raises:
-        UserError: at some budget no trial of an arm is steady.
-    """
-    rows: list[dict[str, Any]] = []
-    for arm, steps in dict.fromkeys((cell.arm, cell.steps) for cell, _ in cells):
-        group = [(cell, runs) for cell, runs in cells if (cell.arm, cell.steps) == (arm, steps)]
-        errors = np.array([float(np.exp(log_validation(runs).mean())) for _, runs in group])
-        rates = np.array([cell.learning_rate for cell, _ in group])
-        steady = np.full(len(group), np.nan)
-        for weight in {cell.weight for cell, _ in group}:
-            alike = np.array([cell.weight == weight for cell, _ in group])
-            steady[alike] = steady_errors(rates[alike], errors[alike])
-        if not np.isfinite(steady).any():
-            raise UserError(
-                f"tuning: arm {arm} at {steps} steps has no learning rate with which, and with twice of which, every "
-                "trial ended; try smaller ones"
-            )
-        best = int(np.nanargmin(steady))
-        could_win = rates[has_double(rates)]
-        # A diverged trial is a bad one, not none: it counts as bad as the worst that ended.
-        expected = expected_best(np.where(np.isfinite(errors), errors, np.nanmax(errors)))
-        for k, (cell, runs) in enumerate(group):
-            rows.append(
-                {
-                    "arm": arm,
-                    "strategy": runs[0].metrics.strategy,
-                    "steps": steps,
-                    "learning_rate": cell.learning_rate,
-                    "weight": cell.weight,
-                    "n": len(runs),
-                    "n_diverged": sum(run.metrics.status == "diverged" for run in runs),
-                    "mse_validation": errors[k],
-                    "steady": steady[k],
-                    "nominated": k == best,
-                    "at_edge": k == best and cell.learning_rate in (could_win.min(), could_win.max()),
-                    "trials": k + 1,
-                    "expected_best": expected[k],
-                }
-            )
-    return schema.TUNING.frame(rows)
 
 
 def write_worth(
@@ -310,12 +198,3 @@ def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "verdict": ("saves" if row["sign"] > 0 else "wastes") if sure else "undecided",
             }
     return [{k: v for k, v in row.items() if k != "sign"} for row in rows]
-
-
-def parse(text: str) -> WorthSpec:
-    """The specification from JSON.
-
-    Raises:
-        UserError: one line.
-    """
-    return parsed(WorthSpec, text, "--cells")

@@ -5,13 +5,24 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from ired.training.engine import Engine
+from ired.base.streams import Streams
+
+
+class Engine(Protocol):
+    """What a capture needs of the engine (`engine.py`)."""
+
+    streams: Streams
+
+    def update(self, condition: Tensor, solution: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
+
+    def state(self) -> dict[str, Tensor]: ...
+
+    def put_back(self, state: dict[str, Tensor]) -> None: ...
 
 
 class CapturedUpdate:
@@ -58,7 +69,7 @@ class CapturedUpdate:
             with _no_garbage(), torch.cuda.graph(graph):
                 self.outputs = engine.update(*self.inputs)
         finally:
-            _restore(engine, before)
+            engine.put_back(before)
         self.graph = graph  # not of a capture that failed
 
 
@@ -73,15 +84,3 @@ def _no_garbage() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _restore(engine: Engine, before: dict[str, Tensor]) -> None:
-    """Copy into the tensors that the graph holds, never rebinding them."""
-    with torch.no_grad():
-        engine.flat.copy_(before["flat"])
-        for name, value in engine.moments.items():
-            value.copy_(before[f"adam.{name}"])
-    engine.strategy.load_state(
-        {n.removeprefix("strategy."): t for n, t in before.items() if n.startswith("strategy.")}
-    )
-    engine.streams.at(engine.step)

@@ -169,6 +169,15 @@ class Engine:
         tensors |= {f"adam.{name}": value for name, value in self.moments.items()}
         return tensors | {f"strategy.{name}": value for name, value in self.strategy.state().items()}
 
+    @torch.no_grad()
+    def put_back(self, state: dict[str, Tensor]) -> None:
+        """Undo updates since `state` was called, in the very tensors that a captured graph holds."""
+        self.flat.copy_(state["flat"])
+        for name, value in self.moments.items():
+            value.copy_(state[f"adam.{name}"])
+        self.strategy.load_state(_of_strategy(state))
+        self.streams.at(self.step)
+
     def load_state(self, tensors: dict[str, Tensor], step: int, loss_count: int) -> None:
         """Take back what `state` gave."""
         self.step, self.loss_count = step, loss_count
@@ -178,10 +187,8 @@ class Engine:
         self.loss_sums = tensors["loss_sums"].to(self.device).clone()
         self.diverged_at = tensors["diverged_at"].to(self.device).clone()
         self.moments = {name: tensors[f"adam.{name}"].to(self.device).clone() for name in self.moments}
-        self.strategy.load_state(
-            {
-                n.removeprefix("strategy."): t.to(self.device)
-                for n, t in tensors.items()
-                if n.startswith("strategy.")
-            }
-        )
+        self.strategy.load_state({n: t.to(self.device) for n, t in _of_strategy(tensors).items()})
+
+
+def _of_strategy(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix("strategy."): t for n, t in state.items() if n.startswith("strategy.")}
