@@ -189,7 +189,7 @@ def test_a_name(kind: str, name: str) -> None:
 def test_every_rule_of_the_workflow_is_reserved(repository: Path) -> None:
     import re
 
-    from ired.study.checks import RESERVED
+    from ired.study.names import RESERVED
 
     rules = [p.read_text() for p in (repository / "workflow/rules").glob("*.smk")]
     named = {n for text in rules for n in re.findall(r"^ *(?:rule|checkpoint) (\w+):", text, re.M)} - {
@@ -416,7 +416,7 @@ def test_tables_of_another_configuration(tmp_path: Path) -> None:
 
 def test_the_marks_of_a_study_are_those_of_its_runs() -> None:
     study = ResolvedStudy(small())
-    found = study.marks("smoke", "strategies")
+    found = study.experiments.marks("smoke", "strategies")
     config = study.run_config("smoke", "random", 0)
     pairs = [(s, RunConfig.model_validate(config.model_dump() | {"seed": s}).fingerprint()) for s in (1, 0)]
     assert found["random"] == mark(pairs) and set(found) == {"none", "random", "adversarial"}

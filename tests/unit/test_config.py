@@ -161,14 +161,14 @@ def test_a_sweep_shares_runs_that_are_equal_to_a_named_variant(study_values: dic
         "sweeps": [{"base": "adversarial", "factor": "negatives.opt_steps", "levels": [1, 2]}],
     }
     study = ResolvedStudy(values)
-    members = study.members("laptop", "sweep")
+    members = study.experiments.members("laptop", "sweep")
     assert [(m.variant, m.level) for m in members] == [
         ("none", None),
         ("adversarial_opt_steps=1", 1),
         ("adversarial", 2),
     ]
     assert study.run_config("laptop", "adversarial_opt_steps=1", 0).negatives.opt_steps == 1  # type: ignore[attr-defined]
-    assert study.comparisons("laptop", "sweep") == [
+    assert study.experiments.comparisons("laptop", "sweep") == [
         ("adversarial_opt_steps=1", "none"),
         ("adversarial", "none"),
     ]
@@ -182,8 +182,8 @@ def test_the_baseline_may_be_called_after_a_variant_that_equals_it(study_values:
         scale.pop("worth", None)  # its arms name the baseline
         scale.get("seeds_of", {}).pop("worth", None)
     study = ResolvedStudy(put(values, "experiments.mixing.variants", ["none_stabilised", "random", "mixed"]))
-    assert study.comparisons("laptop_mlp", "mixing") == [("random", "none"), ("mixed", "none")]
-    assert study.comparisons("paper", "mixing")[0] == ("random", "none_stabilised")
+    assert study.experiments.comparisons("laptop_mlp", "mixing") == [("random", "none"), ("mixed", "none")]
+    assert study.experiments.comparisons("paper", "mixing")[0] == ("random", "none_stabilised")
 
 
 def test_a_scale_has_the_last_word_on_its_variants(study_values: dict[str, Any]) -> None:

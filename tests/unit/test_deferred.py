@@ -20,7 +20,7 @@ def test_a_study_is_read_without_torch_which_still_works_when_used(repository: P
         "defer('torch')\n"
         "from ired.study.resolve import ResolvedStudy\n"
         "study = ResolvedStudy(yaml.safe_load(open('config.yaml')))\n"
-        "study.run_config('laptop', 'adversarial', 0).to_json(), study.figures('strategies')\n"
+        "study.run_config('laptop', 'adversarial', 0).to_json(), study.experiments.figures('strategies')\n"
         "print('torch._C' in sys.modules)\n"
         "import torch\n"
         "print(torch.ones(2).sum().item(), 'torch._C' in sys.modules)\n",

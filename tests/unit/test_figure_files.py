@@ -121,13 +121,15 @@ def test_text_of_a_saved_figure_is_text_in_a_truetype_font(tmp_path: Path, study
 def test_every_experiment_opens_with_a_figure_of_its_result(repository: Path) -> None:
     values = yaml.safe_load((repository / "config.yaml").read_text())
     study = ResolvedStudy(values, figures=FIGURES)
-    first = {name: study.figures(name)[0] for name in values["experiments"]}
+    first = {name: study.experiments.figures(name)[0] for name in values["experiments"]}
     shows = {"sweep": "sweep", "cd_ablation": "cd_ablation", "released_defects": "compat_2x2"}
     for name, experiment in values["experiments"].items():
         kind = "sweep" if "sweeps" in experiment else name
         assert first[name] == shows.get(kind, "strategy_comparison"), name
-        assert "learning_curves" in study.figures(name) and "paired_differences" in study.figures(name)
-    assert "published_reproduced" in study.figures("strategies")
+        assert "learning_curves" in study.experiments.figures(
+            name
+        ) and "paired_differences" in study.experiments.figures(name)
+    assert "published_reproduced" in study.experiments.figures("strategies")
 
 
 @pytest.mark.parametrize("page", PAGES)

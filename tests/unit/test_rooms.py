@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Iterable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 # From the ground up. A room may import those on lower floors; rooms of one floor do not know each other.
@@ -13,12 +15,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("diffusion", "statistics"),
     ("negatives", "tables", "figures"),
     ("training", "report"),
-    ("study",),
+    ("study", "watch"),
     ("job",),
     ("diagnostics", "cluster", "trained", "method"),
-    ("watch",),
     ("cli", "__init__"),
-    ("__main__",),
+    ("__main__",),  # the door
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # What only reads tables knows nothing of the mathematics, and loads no torch.
@@ -36,8 +37,18 @@ MATHEMATICS = {
 }
 
 
-def imports() -> dict[str, set[str]]:
-    """Module -> modules of this package that it imports, anywhere in it."""
+def outside_of_functions(tree: ast.Module) -> Iterator[ast.AST]:
+    """The statements of a module that run, or are read by a type checker, when it is imported."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+            waiting += ast.iter_child_nodes(node)
+
+
+def imports(nodes: Callable[[ast.Module], Iterable[ast.AST]] = ast.walk) -> dict[str, set[str]]:
+    """Module -> modules of this package that it imports, anywhere in it or among some of its statements."""
     root = Path(__file__).parents[2] / "src"
     names = {
         ".".join(p.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): p
@@ -46,7 +57,7 @@ def imports() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name, path in names.items():
         found[name] = set()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ired":
                 submodules = {f"{node.module}.{alias.name}" for alias in node.names}
                 found[name] |= (submodules & set(names)) or {str(node.module)}
@@ -75,6 +86,11 @@ def test_imports_go_down() -> None:
         if room(other) != room(module) and FLOOR[room(other)] >= FLOOR[room(module)]
     }
     assert not upward, sorted(upward)
+
+
+def test_no_circle_of_modules() -> None:
+    """A strategy that is made of strategies looks them up when it is built, inside a function."""
+    list(TopologicalSorter(imports(outside_of_functions)).static_order())  # raises, and names the circle
 
 
 def test_readers_of_tables_know_nothing_of_the_mathematics() -> None:

@@ -15,12 +15,12 @@ from rich.console import Console
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from ired.base.errors import UserError
+from ired.cluster.live_status import board_of, chosen_runs
 from ired.cluster.status import Layout, RunStatus, statuses
 from ired.study.resolve import ResolvedStudy
 from ired.training.progress import FILE, Progress, Reading
 from ired.watch.board import Board, Failure, Work
 from ired.watch.screen import Screen, is_plain
-from ired.watch.status import board_of, chosen_runs
 from snakemake_logger_plugin_ired import LogHandler, again
 
 

@@ -17,9 +17,9 @@ from synthetic_worth import tuning
 def test_trials_are_equally_many_for_every_arm(study_values: dict[str, Any]) -> None:
     study = ResolvedStudy(study_values)
     for scale in ("smoke", "small"):
-        worth = study.worth(scale)
+        worth = study.worth.settings(scale)
         for arm in worth.arms:
-            cells = [c for c in study.cells(scale).values() if c.arm == arm and c.trial]
+            cells = [c for c in study.worth.at(scale).values() if c.arm == arm and c.trial]
             assert len(cells) == len(worth.tuning.finer_learning_rates) * len(worth.tuning.steps)
 
 
@@ -51,7 +51,7 @@ def test_without_tuning_a_judged_run_is_refused_in_a_line(
     study_values: dict[str, Any], tmp_path: Path
 ) -> None:
     study = ResolvedStudy(study_values, results=tmp_path)
-    assert not study.tuned("small")
+    assert not study.worth.tuned("small")
     with pytest.raises(UserError, match=r"tuning\.csv"):
         study.run_config("small", "adversarial_steps=480", 0)
 
@@ -86,16 +86,16 @@ def test_a_study_that_could_not_be_judged_is_refused(
 
 def test_a_scale_without_worth_says_which_have_one(study_values: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"has no `worth` section; those that have one: .*small"):
-        ResolvedStudy(study_values).worth("paper")
+        ResolvedStudy(study_values).worth.settings("paper")
 
 
 def test_the_baseline_alone_is_tuned_at_budgets_that_it_alone_has(study_values: dict[str, Any]) -> None:
     study = ResolvedStudy(study_values)
     tuned: dict[str, set[int]] = {}
-    for cell in study.cells("workstation").values():
+    for cell in study.worth.at("workstation").values():
         if cell.trial is not None:
             tuned.setdefault(cell.arm, set()).add(cell.steps)
     assert tuned.pop("none") == {600, 1200}
     assert set(map(frozenset, tuned.values())) == {frozenset({600})} and len(tuned) == 8
-    trials = [cell for cell in study.cells("workstation").values() if cell.trial and cell.steps == 1200]
+    trials = [cell for cell in study.worth.at("workstation").values() if cell.trial and cell.steps == 1200]
     assert len(trials) == 10

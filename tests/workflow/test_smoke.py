@@ -28,9 +28,8 @@ def test_the_smoke_scale_from_matrices_to_the_report(snakemake: Snakemake, proje
         for variant in ("adversarial", "none", "none_equivariant", "random")
         for seed in (0, 1)
     ]
-    planned_figures = ResolvedStudy(yaml.safe_load((project / "config.yaml").read_text())).figures(
-        "strategies"
-    )
+    study = ResolvedStudy(yaml.safe_load((project / "config.yaml").read_text()))
+    planned_figures = study.experiments.figures("strategies")
     drawn = {path.stem for path in results.glob("figures/strategies/*.pdf")}
     assert drawn == set(planned_figures) and len(drawn) > 10
     assert (results / "report.html").stat().st_size > 100_000

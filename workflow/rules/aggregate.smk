@@ -6,7 +6,7 @@ def last_files(wildcards):
     """The files that `train` and `diagnose` write last of every run: two for all, since 5,000 runs of seventeen files are slow
     to plan. Without the first, a run whose metrics.json was deleted after its diagnosis would never be asked for again.
     """
-    runs = STUDY.runs(wildcards.scale, wildcards.experiment)
+    runs = STUDY.experiments.runs(wildcards.scale, wildcards.experiment)
     names = ("metrics.json", "error_sizes.csv")
     return [f"{RUN}/{name}".format(scale=wildcards.scale, variant=v, seed=s) for v, s in runs for name in names]
 
@@ -24,7 +24,7 @@ rule aggregate:
     log:
         "results/{scale}/logs/aggregate/{experiment}.log",
     params:
-        experiment=lambda w: json.dumps(STUDY.specification(w.scale, w.experiment)),
+        experiment=lambda w: json.dumps(STUDY.experiments.specification(w.scale, w.experiment)),
         runs="results/{scale}/runs",
         tables=subpath(output.runs, parent=True),
     message:

@@ -12,7 +12,7 @@ defer("torch")  # a plan needs settings alone, and must not wait for what they s
 from ired.figures import FIGURES
 from ired.record.schema import DIAGNOSTICS, TABLES, WORTH
 from ired.study.asked import refuse_files_for_folders, refuse_unknown, refuse_without_effect, typed
-from ired.study.checks import NAME
+from ired.study.names import NAME
 from ired.study.memory import machine_memory, refuse_what_cannot_fit
 from ired.study.resolve import ResolvedStudy
 from snakemake.cli import parse_args
@@ -56,14 +56,14 @@ wildcard_constraints:
 
 def is_judged(wildcards):
     """Whether a run's learning rate is chosen by the trials of the study of worth."""
-    cell = STUDY.cells(wildcards.scale).get(wildcards.variant)
+    cell = STUDY.worth.at(wildcards.scale).get(wildcards.variant)
     return cell is not None and cell.trial is None
 
 
 def run_json(wildcards):
     """One run's resolved configuration: a string, since Snakemake tracks changes of builtin types alone. Nothing for a
     run that waits for tuning; Snakemake asks again when that has chosen."""
-    if is_judged(wildcards) and not STUDY.tuned(wildcards.scale):
+    if is_judged(wildcards) and not STUDY.worth.tuned(wildcards.scale):
         return ""
     return STUDY.run_config(wildcards.scale, wildcards.variant, int(wildcards.seed)).to_json()
 
@@ -81,4 +81,4 @@ def ensemble_json(wildcards):
 
 def figure_paths(where, experiment, kind="png"):
     """The pictures of an experiment; each PNG has its PDF and its SVG beside it."""
-    return [f"results/{where}/figures/{experiment}/{figure}.{kind}" for figure in STUDY.figures(experiment)]
+    return [f"results/{where}/figures/{experiment}/{figure}.{kind}" for figure in STUDY.experiments.figures(experiment)]

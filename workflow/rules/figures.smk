@@ -9,8 +9,8 @@ FIGURES_OF = "results/{where}/figures/{experiment}"
 # figure by its path, Snakemake draws those beside it too, and each is still declared. Experiments with the same list share a rule, because a
 # plan compares every path with every declared pattern.
 SHARED_LISTS = {}
-for experiment in filter(STUDY.figures, STUDY.study.experiments):
-    SHARED_LISTS.setdefault(tuple(STUDY.figures(experiment)), []).append(experiment)
+for experiment in filter(STUDY.experiments.figures, STUDY.study.experiments):
+    SHARED_LISTS.setdefault(tuple(STUDY.experiments.figures(experiment)), []).append(experiment)
 
 for names, experiments in SHARED_LISTS.items():
 
@@ -35,10 +35,10 @@ for names, experiments in SHARED_LISTS.items():
             ],
         log:
             "results/{where}/logs/draw/{experiment}.log",
-        # Seconds of work: `figures` on a cluster's login node submits nothing, and needs no cluster that answers.
-        localrule: True
         wildcard_constraints:
             experiment="|".join(experiments),
+        # Seconds of work: `figures` on a cluster's login node submits nothing, and needs no cluster that answers.
+        localrule: True
         # Two processes on one thread: of two jobs at a time one draws while the other starts.
         threads: 1
         params:
@@ -47,7 +47,9 @@ for names, experiments in SHARED_LISTS.items():
             out=FIGURES_OF,
             # Shipped tables are of the configuration that they were made with.
             expected=lambda w: (
-                [] if w.where.startswith("shipped/") else ["--expected", json.dumps(STUDY.marks(w.where, w.experiment))]
+                []
+                if w.where.startswith("shipped/")
+                else ["--expected", json.dumps(STUDY.experiments.marks(w.where, w.experiment))]
             ),
         message:
             "figures of {wildcards.experiment} ({wildcards.where}), log: {log}"
@@ -76,10 +78,12 @@ rule report_page:
         "results/{scale}/logs/report.log",
     localrule: True
     params:
-        experiments=lambda w: json.dumps({e: STUDY.figures(e) for e in STUDY.scale(w.scale).experiments}),
+        experiments=lambda w: json.dumps({e: STUDY.experiments.figures(e) for e in STUDY.scale(w.scale).experiments}),
         questions=lambda w: json.dumps({e: STUDY.study.experiments[e].title for e in STUDY.scale(w.scale).experiments}),
         settings=lambda w: json.dumps(STUDY.shown(w.scale)),
-        expected=lambda w: json.dumps({e: STUDY.marks(w.scale, e) for e in STUDY.scale(w.scale).experiments}),
+        expected=lambda w: json.dumps(
+            {e: STUDY.experiments.marks(w.scale, e) for e in STUDY.scale(w.scale).experiments}
+        ),
         tables="results/{scale}/tables",
         figures="results/{scale}/figures",
     message:

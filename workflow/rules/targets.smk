@@ -14,7 +14,7 @@ localrules:
 def of_scale(pattern, scale=SCALE):
     """A pattern with {variant} and {seed}, for every run of the scale's experiments."""
     experiments = STUDY.scale(scale).experiments
-    wanted = dict.fromkeys(run for experiment in experiments for run in STUDY.runs(scale, experiment))
+    wanted = dict.fromkeys(run for experiment in experiments for run in STUDY.experiments.runs(scale, experiment))
     return [pattern.format(scale=scale, variant=variant, seed=seed) for variant, seed in wanted]
 
 
@@ -67,7 +67,7 @@ rule figures:
 rule experiments:
     """Every experiment of config.yaml that the scale's task allows, with its figures."""
     input:
-        [path for experiment in STUDY.experiments_at(SCALE) for path in figure_paths(SCALE, experiment)],
+        [path for experiment in STUDY.experiments.at(SCALE) for path in figure_paths(SCALE, experiment)],
 
 
 # Every experiment by its name: `snakemake opt_steps` makes its tables and figures.

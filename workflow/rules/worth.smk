@@ -7,22 +7,22 @@ WORTH_FIGURES = [name for name in FIGURES if name.startswith("worth_")]
 
 def trial_metrics(wildcards):
     """Every trial of a scale."""
-    runs = STUDY.cell_runs(wildcards.scale, trial=True)
+    runs = STUDY.worth.runs(wildcards.scale, trial=True)
     return [f"{RUN}/metrics.json".format(scale=wildcards.scale, variant=v, seed=s) for v, s in runs]
 
 
 def judged_metrics(wildcards):
     """Every judged run of a scale; known in full once tuning has chosen."""
     checkpoints.tune.get(scale=wildcards.scale)
-    runs = STUDY.cell_runs(wildcards.scale, trial=False)
+    runs = STUDY.worth.runs(wildcards.scale, trial=False)
     return [f"{RUN}/metrics.json".format(scale=wildcards.scale, variant=v, seed=s) for v, s in runs]
 
 
 def judged_cells(wildcards):
     """What `ired worth` is told; nothing until tuning has chosen, when this is asked again."""
-    if not STUDY.tuned(wildcards.scale):
+    if not STUDY.worth.tuned(wildcards.scale):
         return ""
-    return json.dumps(STUDY.worth_specification(wildcards.scale, trial=False))
+    return json.dumps(STUDY.worth.specification(wildcards.scale, trial=False))
 
 
 checkpoint tune:
@@ -35,7 +35,7 @@ checkpoint tune:
     log:
         "results/{scale}/logs/worth/tune.log",
     params:
-        cells=lambda w: json.dumps(STUDY.worth_specification(w.scale, trial=True)),
+        cells=lambda w: json.dumps(STUDY.worth.specification(w.scale, trial=True)),
         runs="results/{scale}/runs",
     message:
         "choose learning rates ({wildcards.scale}), log: {log}"

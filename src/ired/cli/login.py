@@ -61,7 +61,7 @@ def status(
     """Every run: done, running, pending, failed and why, or lost; and the command that reruns it."""
     from ired.cluster import status as runs
     from ired.cluster.doctor import read_study
-    from ired.watch.status import chosen_runs, watch
+    from ired.cluster.live_status import chosen_runs, watch
 
     study = read_study(seeds_per_job=seeds_per_job)
     cluster = shutil.which("squeue") is not None

@@ -37,7 +37,7 @@ def summary(
         return
     results = made_folder(Path("results"), named, chosen, written)
     # Shipped tables are of the configuration that they were made with.
-    expected = None if named.startswith("shipped/") else read_study().marks(named, chosen)
+    expected = None if named.startswith("shipped/") else read_study().experiments.marks(named, chosen)
     read_whole(TABLES, results / "tables" / chosen, expected)
     if form is None:
         show(results, chosen)

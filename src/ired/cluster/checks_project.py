@@ -91,7 +91,7 @@ def config(subject: Subject) -> Iterator[Check]:
     runs = {
         run
         for name in subject.study.scale(subject.scale).experiments
-        for run in subject.study.runs(subject.scale, name)
+        for run in subject.study.experiments.runs(subject.scale, name)
     }
     fingerprints = {subject.study.run_config(subject.scale, *run).fingerprint() for run in runs}
     twice = len(runs) - len(fingerprints)
@@ -171,7 +171,8 @@ def packing(subject: Subject) -> Iterator[Check]:
     study, site = subject.study, subject.site
     experiments = study.scale(subject.scale).experiments
     seeds = Counter(
-        variant for variant, _ in {run for name in experiments for run in study.runs(subject.scale, name)}
+        variant
+        for variant, _ in {run for name in experiments for run in study.experiments.runs(subject.scale, name)}
     )
     runs, packed = sum(seeds.values()), min(10, max(seeds.values()))
     if site.device == "cuda" and study.study.seeds_per_job == 1 and packed > 1:
@@ -216,7 +217,7 @@ def _room(subject: Subject, folder: Path) -> Check:
     runs = {
         run
         for name in subject.study.scale(subject.scale).experiments
-        for run in subject.study.runs(subject.scale, name)
+        for run in subject.study.experiments.runs(subject.scale, name)
     }
     largest = max(_parameters(subject, variant) for variant, _ in runs)
     needed = len(runs) * 4 * largest * (CHECKPOINT_TENSORS * 2 + 6)

@@ -101,7 +101,9 @@ def statuses(layout: Layout, wanted: Iterable[tuple[str, int]] | None = None) ->
     }  # the newest of equal comments comes last
     listed = study.scale(layout.scale).experiments
     runs = dict.fromkeys(
-        wanted if wanted is not None else (run for name in listed for run in study.runs(layout.scale, name))
+        wanted
+        if wanted is not None
+        else (run for name in listed for run in study.experiments.runs(layout.scale, name))
     )
     found = [
         _status(study.run_config(layout.scale, variant, seed), variant, layout, jobs)

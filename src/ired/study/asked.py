@@ -115,7 +115,7 @@ def _misnamed(target: str, study: ResolvedStudy) -> str:
         return f"config.yaml has no scale '{scale}'.{nearest(scale, study.study.scales)}"
     tabulated = [*study.study.experiments, *(["worth"] if study.study.scales[scale].worth else [])]
     known: list[str] = {
-        "runs": [*study.variants, *study.cells(scale)],
+        "runs": [*study.variants.settings, *study.worth.at(scale)],
         "tables": tabulated,
         "figures": tabulated,
     }.get(kind, [name])

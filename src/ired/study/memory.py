@@ -40,7 +40,7 @@ def refuse_what_cannot_fit(study: ResolvedStudy, scale: str, memory: int) -> Non
     Raises:
         UserError: one needs more memory than there is; the line says how much, for what, and what to lower.
     """
-    for variant in study.variants_at(scale):
+    for variant in study.variants.at(scale):
         run = study.run_config(scale, variant, 0)
         for what, needed in least_bytes(run, study.study.seeds_per_job).items():
             if needed > memory:

@@ -54,15 +54,17 @@ def chosen_runs(layout: Layout, experiments: Sequence[str], every: bool) -> list
     """
     study, scale = layout.study, layout.scale
     names = list(experiments) or list(study.study.experiments if every else study.scale(scale).experiments)
-    runs = dict.fromkeys(run for name in names for run in study.runs(scale, name))
+    runs = dict.fromkeys(run for name in names for run in study.experiments.runs(scale, name))
     if every:
-        runs |= dict.fromkeys(study.cell_runs(scale, trial=True))
-        if study.study.scales[scale].worth and study.tuned(scale):
-            runs |= dict.fromkeys(study.cell_runs(scale, trial=False))
+        runs |= dict.fromkeys(study.worth.runs(scale, trial=True))
+        if study.study.scales[scale].worth and study.worth.tuned(scale):
+            runs |= dict.fromkeys(study.worth.runs(scale, trial=False))
         for folder in [layout.results / scale / "runs", layout.results / ".state" / scale]:
             for path in sorted(folder.glob("*/seed*")):
                 seed = path.name.removeprefix("seed").partition("-")[0]
-                known = path.parent.name in study.variants or path.parent.name in study.cells(scale)
+                known = path.parent.name in study.variants.settings or path.parent.name in study.worth.at(
+                    scale
+                )
                 if known and seed.isdigit():
                     runs.setdefault((path.parent.name, int(seed)))
     return list(runs)
