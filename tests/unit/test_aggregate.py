@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from run_folders import COST, STEPS, edit_json, experiment, write_reference, write_run, write_study
 
+from ired.base.errors import UserError
 from ired.record import schema
 from ired.record.metrics import METRICS
 from ired.tables.aggregate import aggregate
@@ -56,6 +57,21 @@ def test_equal_runs_give_equal_bytes_and_no_temporary_file_stays(study: Path) ->
     for path in (study / "out").iterdir():
         assert path.read_bytes() == (study / "again" / path.name).read_bytes(), path.name
     assert not list(study.rglob("*.tmp"))
+
+
+def test_runs_that_were_not_diagnosed_make_every_other_table(study: Path) -> None:
+    whole = run(study)
+    for name in schema.DIAGNOSTICS:
+        for path in study.glob(f"runs/*/*/{name}.csv"):
+            path.unlink()
+    with pytest.raises(UserError, match="files are missing"):
+        run(study)
+    made = run(study, experiment(diagnosed=False))
+    for name, table in made.items():
+        if name in schema.DIAGNOSTICS:
+            assert not len(table) and len(whole[name]), name
+        else:
+            pd.testing.assert_frame_equal(table, whole[name])
 
 
 def test_rows_are_in_the_order_of_the_experiment_and_numbers_pass_unrounded(study: Path) -> None:

@@ -16,10 +16,11 @@ from matplotlib.backends import _backend_pdf_ps
 
 from figure_checks import fresh_environment
 from ired.base.errors import UserError
-from ired.figures import FIGURES, caption, draw
+from ired.figures import FIGURES, caption, draw, figure
 from ired.figures.toolkit import fonts
 from ired.figures.toolkit.output import draw_figures, save
 from ired.figures.toolkit.style import RC
+from ired.record.schema import DIAGNOSTICS
 from ired.report.docs import PAGES, generated
 from ired.study.resolve import ResolvedStudy
 from synthetic_tables import Tables, make_tables, write_tables
@@ -126,10 +127,15 @@ def test_every_experiment_opens_with_a_figure_of_its_result(repository: Path) ->
     for name, experiment in values["experiments"].items():
         kind = "sweep" if "sweeps" in experiment else name
         assert first[name] == shows.get(kind, "strategy_comparison"), name
-        assert "learning_curves" in study.experiments.figures(
-            name
-        ) and "paired_differences" in study.experiments.figures(name)
+        assert {"learning_curves", "paired_differences"} <= {*study.experiments.figures(name)}
     assert "published_reproduced" in study.experiments.figures("strategies")
+
+
+def test_what_is_not_diagnosed_lists_no_figure_of_diagnostics(repository: Path) -> None:
+    experiments = yaml.safe_load((repository / "config.yaml").read_text())["experiments"]
+    undiagnosed = [e for e in experiments.values() if not e.get("diagnoses", True)]
+    read = {table for e in undiagnosed for name in e["figures"] for table in figure(name).tables}
+    assert undiagnosed and not read & set(DIAGNOSTICS)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -59,6 +59,13 @@ def test_set_resources_must_not_take_the_accelerator_away(snakemake: Snakemake) 
     assert "Traceback" not in done.stdout
 
 
+def test_an_experiment_without_diagnoses_asks_for_none(snakemake: Snakemake) -> None:
+    call = ("-n", "networks", "--config", "scale=smoke")
+    assert planned(snakemake(*call))["diagnose"] == 4
+    jobs = planned(snakemake(*call, "experiments={networks: {diagnoses: false}}"))
+    assert "diagnose" not in jobs and jobs["train"] == 4 and jobs["aggregate"] == 1
+
+
 def test_one_run_by_its_path(snakemake: Snakemake) -> None:
     jobs = planned(snakemake("-n", "results/laptop/runs/adversarial/seed3/metrics.json"))
     assert jobs == {"train": 1, "dataset": 1}

@@ -7,7 +7,8 @@ def last_files(wildcards):
     to plan. Without the first, a run whose metrics.json was deleted after its diagnosis would never be asked for again.
     """
     runs = STUDY.experiments.runs(wildcards.scale, wildcards.experiment)
-    names = ("metrics.json", "error_sizes.csv")
+    diagnosed = STUDY.study.experiments[wildcards.experiment].diagnoses
+    names = ["metrics.json", *(["error_sizes.csv"] if diagnosed else [])]
     return [f"{RUN}/{name}".format(scale=wildcards.scale, variant=v, seed=s) for v, s in runs for name in names]
 
 

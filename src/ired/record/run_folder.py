@@ -133,6 +133,7 @@ def read_run(
     fingerprint: str | None = None,
     fingerprint_of: Fingerprint | None = None,
     diagnosed: bool = True,
+    errors: bool = True,
 ) -> Run:
     """Read and check one run.
 
@@ -141,7 +142,8 @@ def read_run(
         variant, seed, protocol: what the run must be.
         fingerprint: of the variant's configuration without the seed; None if not known.
         fingerprint_of: computes the fingerprint of a config.json as read; None: no such check.
-        diagnosed: whether a finished run must have its diagnostic tables and its errors; else they are not looked at.
+        diagnosed: whether a finished run must have its diagnostic tables; else they are not looked at.
+        errors: likewise its errors problem by problem.
 
     Raises:
         FileFault: the first thing wrong with the folder.
@@ -169,9 +171,7 @@ def read_run(
         path = folder / f"{name}.csv"
         if metrics.status == "finished" or path.exists():
             diagnostics[name] = table.read(path)
-    errors = (
-        read_errors(folder / "errors.npz", metrics.fingerprint)
-        if diagnosed and metrics.status == "finished"
-        else {}
-    )
-    return Run(variant, metrics, config, provenance, history, errors, diagnostics)
+    sizes = {}
+    if errors and metrics.status == "finished":
+        sizes = read_errors(folder / "errors.npz", metrics.fingerprint)
+    return Run(variant, metrics, config, provenance, history, sizes, diagnostics)

@@ -101,6 +101,7 @@ class Experiments:
             "variants": list(arms.values()),
             "comparisons": [list(pair) for pair in self.comparisons(scale, experiment)],
             "effects": self.study.experiments[experiment].effects,
+            "diagnosed": self.study.experiments[experiment].diagnoses,
             "margin": comparison.margin,
             "protocol": self.study.protocol,
         }

@@ -25,13 +25,15 @@ class Sweep(Strict):
 class Experiment(Strict):
     """Runs that are compared. `comparisons`: pairs [treatment, baseline], the first one primary; without
     them, all against the baseline. `effects`: pairs of sweeps, by their bases, that are compared over all levels.
-    `figures`: which, in the order of a report."""
+    `diagnoses`: whether its runs are diagnosed. `figures`: which, in the order of a report; those of diagnoses have
+    nothing to show without them."""
 
     title: str
     variants: list[str] = []
     sweeps: list[Sweep] = []
     comparisons: list[Pair] = []
     effects: list[Pair] = []
+    diagnoses: bool = True
     figures: list[str]
 
 

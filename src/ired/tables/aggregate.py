@@ -76,9 +76,9 @@ def read_runs(
     runs_dir: Path,
     experiment: ExperimentSpec,
     fingerprint_of: Fingerprint | None = None,
-    diagnosed: bool = True,
+    errors: bool = True,
 ) -> list[tuple[VariantSpec, Run]]:
-    """Every run of the experiment, in order of its variants and seeds; `diagnosed`: with diagnostic tables.
+    """Every run of the experiment, in order of its variants and seeds; `errors`: with those of every problem.
 
     Raises:
         UserError: names the files in trouble (all are looked at first, so the cure is complete) and the cure.
@@ -90,7 +90,8 @@ def read_runs(
         try:
             run = read_run(
                 *(folder, variant.variant, seed, experiment.protocol, variant.fingerprint, fingerprint_of),
-                diagnosed=diagnosed,
+                diagnosed=experiment.diagnosed,
+                errors=errors,
             )
             runs.append((variant, run))
         except FileFault as fault:

@@ -44,7 +44,9 @@ class WorthSpec(BaseModel):
     def experiment(self, name: str) -> ExperimentSpec:
         """The cells as an experiment's variants; all have the same seeds."""
         variants = [VariantSpec(variant=c.variant, fingerprint=c.fingerprint) for c in self.cells]
-        return ExperimentSpec(name=name, seeds=self.cells[0].seeds, variants=variants, protocol=self.protocol)
+        return ExperimentSpec(
+            name=name, seeds=self.cells[0].seeds, variants=variants, protocol=self.protocol, diagnosed=False
+        )
 
 
 Cells = list[tuple[CellSpec, list[Run]]]
@@ -59,7 +61,7 @@ def read_cells(
         UserError: names the files in trouble and the cure.
     """
     experiment = spec.experiment(name)
-    runs = read_runs(runs_dir, experiment, fingerprint_of, diagnosed=False)
+    runs = read_runs(runs_dir, experiment, fingerprint_of, errors=False)
     count = len(experiment.seeds)
     cells = [
         (cell, [run for _, run in runs[i * count : (i + 1) * count]]) for i, cell in enumerate(spec.cells)

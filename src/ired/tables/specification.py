@@ -27,7 +27,8 @@ class ExperimentSpec(BaseModel):
     """The arms and planned comparisons of one experiment, fixed before its runs are seen.
 
     comparisons: (treatment, baseline); the first is the primary one. effects: the same of sweeps. margin: of
-    practical equivalence, as a share of the baseline's mean. protocol: the only one whose runs may enter.
+    practical equivalence, as a share of the baseline's mean. protocol: the only one whose runs may enter. diagnosed:
+    whether the runs have diagnostic tables; without, the experiment's are empty.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,7 @@ class ExperimentSpec(BaseModel):
     effects: list[tuple[str, str]] = []
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
     protocol: int
+    diagnosed: bool = True
 
     def runs(self) -> list[tuple[VariantSpec, int]]:
         """Every run of the experiment, in the order of its tables."""
