@@ -5,7 +5,7 @@
     training                makes that prediction right, and the energy of a negative higher than that of the truth
     answering               goes down the energy, from the noisiest level to the cleanest
 
-Everything here is plain: the published network by the library's own functions, gradients by reverse differentiation,
+Everything here is plain: the published network by torch's own functions, gradients by reverse differentiation,
 one seed, no packs, no checkpoints. The engine computes the same numbers faster (a test compares them), and
 `make bench` says by how much.
 """

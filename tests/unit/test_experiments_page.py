@@ -103,7 +103,7 @@ def test_what_separates_the_settings_that_help_is_as_the_page_says(repository: P
 
 
 def test_compute_is_counted_as_a_step_executes_it(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against the library's own counter on the real step, its way back included. It sees the library's operations
+    """Against the library's own counter on the real step, its backward pass included. It sees the library's operations
     alone, and leaves products that are added in place out unless it is told of them."""
     monkeypatch.setenv("IRED_KERNEL", "torch")
     in_place = {torch.ops.aten.baddbmm_: lambda _, left, right, **kwargs: baddbmm_flop(None, left, right)}

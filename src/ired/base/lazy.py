@@ -20,7 +20,7 @@ R = TypeVar("R")
 class Deferred(ModuleType):
     """A module that knows where it comes from and runs its code when asked for anything else.
 
-    The library's own lazy loader runs it at the second `import` already, which asks a module for its spec.
+    `importlib.util.LazyLoader` would run it at the second `import` already, because that asks a module for its spec.
     """
 
     def __getattr__(self, name: str) -> Any:

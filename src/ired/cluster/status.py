@@ -77,7 +77,8 @@ class Layout:
         return sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
 
     def events(self, variant: str, seed: int) -> list[dict[str, Any]]:
-        """What happened to the run's job: in the folder of its pack, or of what was missing of that."""
+        """What happened to the run's job: from the folder of the pack's unfinished runs, which are trained together
+        again, or else from that of the whole pack."""
         state = self.state(variant)
         pack = [
             self.study.run_config(self.scale, variant, s) for s in self.study.pack(self.scale, variant, seed)

@@ -92,7 +92,8 @@ class BoundEnergy:
         return BoundEnergy(self._network, self._weights, condition, t)
 
 
-NETWORKS: dict[str, type[Any]] = {  # EnergyNetworks; a protocol with class attributes is no type of them
+# Every value is an EnergyNetwork; a protocol with class attributes cannot be the type of a class.
+NETWORKS: dict[str, type[Any]] = {
     "mlp": MlpEnergy,
     "equivariant": FastEquivariantEnergy,
     "row_column": RowColumnEnergy,
@@ -114,7 +115,7 @@ def build_network(settings: NetworkSettings, task: Task, levels: int) -> EnergyN
 
 
 def kernel_of(network: EnergyNetwork, device: torch.device | str) -> str:
-    """What a network's float32 numbers are computed by on a device: `native` (C files of its own) or `torch`."""
+    """What computes a network's float32 numbers on a device: `native` (C files of its own) or `torch`."""
     has_kernel = getattr(network, "has_kernel", None)
     return "native" if has_kernel is not None and has_kernel(torch.device(device)) else "torch"
 

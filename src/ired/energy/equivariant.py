@@ -67,7 +67,7 @@ def mix(weight: Tensor, maps: Tensor) -> Tensor:
 
 
 class EquivariantEnergy:
-    """The equivariant network, differentiated by the library; see the module's docstring. n is the size that
+    """The equivariant network, differentiated by torch; see the module's docstring. n is the size that
     `multiply_adds` counts for."""
 
     Settings = EquivariantNetwork
@@ -159,7 +159,7 @@ class EquivariantEnergy:
         """See `EnergyNetwork`; the table of gains and shifts is vectors and not counted."""
         c, k, n = self.settings.channels, self.settings.head_channels, self.n
         trunk = n**3 + 2 * c * n**2 + self.settings.blocks * (5 * c * c * n**2 + c * n**3)
-        way = k * n**3 + k * n**2  # `maps` y and `out`; the way back has the same, transposed
+        way = k * n**3 + k * n**2  # `maps` y and `out`; the backward pass has the same, transposed
         return MultiplyAdds(trunk + (2 * k + 1) * c * n**2, way, way)
 
 

@@ -1,4 +1,4 @@
-"""The equivariant energy with its derivatives written out, in the library's operations: what training and inference use
+"""The equivariant energy with its derivatives written out, in torch's operations: what training and inference use
 where no C files are compiled.
 
 `equivariant.py` is the text to read; this file has the same formulas and weights, and tests compare the two.
@@ -12,7 +12,7 @@ The derivative of <x, grad_y E> by the weights is that of dE, the change of E al
 
     du = M x      da = swish'(u) du      do = (x + out da) g      dE = 2 <o, do>
 
-and one way back through both rows gives it; p and q are met again there.
+and one backward pass through both rows gives it; p and q are met again there.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def out_derivative(m: Tensor, active: Tensor, operands: HeadOperands) -> Tensor:
 
 @dataclass(frozen=True)
 class There:
-    """What the way back needs of the way there; `out_p` is out p."""
+    """What the backward pass needs of the forward pass; `out_p` is out p."""
 
     layer: Layer
     v: Tensor

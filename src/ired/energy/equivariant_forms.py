@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FastEquivariantEnergy(EquivariantEnergy):
-    """The same network with its derivatives written out, in C or in the library's operations: what training and
+    """The same network with its derivatives written out, in C or in torch's operations: what training and
     inference use."""
 
     def prepare(  # type: ignore[override]  # the other forms', and no kind of it
@@ -34,7 +34,7 @@ class FastEquivariantEnergy(EquivariantEnergy):
 
     @staticmethod
     def has_kernel(device: torch.device) -> bool:
-        """Whether float32 numbers on a device are the C files'."""
+        """Whether the C files compute float32 numbers on a device."""
         from ired.energy import equivariant_native
 
         return equivariant_native.kernel(device, torch.float32) is not None

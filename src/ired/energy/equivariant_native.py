@@ -1,5 +1,5 @@
 """The equivariant energy by the C files of `equivariant_c/`: what runs on CPUs that have a compiler beside them.
-`equivariant_fast.py` is the same in the library's operations, for everything else.
+`equivariant_fast.py` is the same in torch's operations, for everything else.
 
 The trunk's maps stay as the C files lay them out, samples innermost; nothing here looks into them.
 """
@@ -140,7 +140,7 @@ def _trunk_weights(weights: tuple[Tensor, ...]) -> _TrunkWeights:
 
 
 def trunk(shared: Shared, condition: Tensor, weights: tuple[Tensor, ...], keep: bool) -> tuple[Tensor, ...]:
-    """The trunk's maps, s (S, B), and what the way back needs (empty unless kept)."""
+    """The trunk's maps, s (S, B), and what the backward pass needs (empty unless kept)."""
     kernel, sizes = shared.kernel, shared.sizes
     maps = condition.new_empty(kernel.maps_size(sizes))
     scale = condition.new_empty(condition.shape[:2])

@@ -3,7 +3,7 @@ written out.
 
 The trunk's maps are channels first, (S, C, B, n, n), so that a mix of channels is one product with the whole
 batch as columns; the three mixes into a block are one product, and so are the two out of it. The product of
-two maps is one library call over all channels and samples of a seed.
+two maps is one call over all channels and samples of a seed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.autograd import Function
 
 from ired.energy.swish import silu_backward, silu_out
 
-# The library multiplies matrices of fewer elements than this by a scalar loop, six times as slow as its kernels:
+# torch multiplies matrices of fewer elements than this by a scalar loop, six times as slow as its kernels:
 # smaller maps are padded with zeros, which every operation of the trunk keeps zero.
 _SMALLEST = 8
 
@@ -36,7 +36,7 @@ def _parts(columns: Tensor, parts: int, size: int, transposed: bool = False) -> 
 
 @dataclass(frozen=True)
 class Passed:
-    """What the way back needs of the way there: the stacked input (S, 2, B n^2); of every block its maps (S, C,
+    """What the backward pass needs of the forward pass: the stacked input (S, 2, B n^2); of every block its maps (S, C,
     B n^2), the mixes into it and what they gave, (blocks, S, 3 C or 2 C, B n^2); and the last maps."""
 
     stacked: Tensor
@@ -100,7 +100,7 @@ class TrunkFunction(Function):
         if missing:
             d_maps = torch.nn.functional.pad(d_maps, (0, missing, 0, missing))
         d_maps = d_maps.flatten(2)
-        # Derivatives by weights are made transposed: the library is faster with the smaller factor on the left.
+        # Derivatives by weights are made transposed: torch is faster with the smaller factor on the left.
         d_last = torch.bmm(passed.last_maps, d_maps.mT).mT
         d = torch.bmm(last.mT, d_maps)
         d_inner, d_outer = (d.new_empty(blocks, seeds, channels, k * channels) for k in (3, 2))

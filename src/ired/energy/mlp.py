@@ -108,7 +108,7 @@ class MlpEnergy:
         return self._features[place]
 
     def multiply_adds(self) -> MultiplyAdds:
-        """Matrix products of one sample: forward, and the closed-form gradient's way back (the same layers
+        """Matrix products of one sample: forward, and the closed-form gradient's backward pass (the same layers
         transposed). The matrix's share of the first layer is computed once for all of a batch's evaluations.
         """
         hidden, dimension = self.settings.hidden, self.solution_size

@@ -5,9 +5,9 @@ output;
 
     u1 = share + y W1^T    u2 = (h1 W2^T) g2 + c2    u3 = (h2 W3^T) g3 + c3    o = h3 W4^T + b4    E = ||o||^2
 
-and on the way back p = dE/dh, q = dE/du, m = dE/da. A training step's elementwise work costs as much as its
+and in the backward pass p = dE/dh, q = dE/du, m = dE/da. A training step's elementwise work costs as much as its
 matrix products, so it is counted: one exponential per layer serves swish and both its derivatives (see `swish`), and
-reverse differentiation by a library would spend five.
+reverse differentiation would spend five.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def plain_energy(operands: Operands, y: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Forward:
-    """What the way back needs of the way there."""
+    """What the backward pass needs of the forward pass."""
 
     layers: tuple[Layer, Layer, Layer]
     a2: Tensor
@@ -85,7 +85,7 @@ def backward(operands: Operands, there: Forward) -> Backward:
 def plain_energy_and_gradient(operands: Operands, y: Tensor) -> tuple[Tensor, Tensor]:
     """E and grad_y E with nothing kept: (S, B, D) -> (S, B), (S, B, D).
 
-    Where no second derivative is to come, a slope need not be kept: the library's own derivative of swish is
+    Where no second derivative is to come, a slope need not be kept: torch's own derivative of swish is
     one pass over the memory where `forward` and `backward` make six.
     """
     share, film, w1, w2, w3, w4, b4 = operands

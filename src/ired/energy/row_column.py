@@ -25,8 +25,7 @@ y, or their columns, permutes every map alike and leaves the energy unchanged; n
 as C does. Without its swish the energy would be a quadratic form of y with its minimum at the answer, and there
 would be little that negatives could teach it.
 
-The gradient by y is written out, since descent asks for it sixty times an answer; derivatives by weights are the
-library's.
+The gradient by y is written out, since descent asks for it sixty times an answer; derivatives by weights are torch's.
 """
 
 from __future__ import annotations

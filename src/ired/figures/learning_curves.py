@@ -64,9 +64,6 @@ def draw(learning_curves: pd.DataFrame, reference: pd.DataFrame | None = None) -
     return figure
 
 
-# --- sweeps -----------------------------------------------------------------------------------------------
-
-
 FIGURE = Figure(
     title="Validation error over training",
     tables=("learning_curves",),

@@ -43,7 +43,7 @@ from ired.training.stopping import Stopper
 @dataclass(frozen=True)
 class Execution:
     """How a job runs, as opposed to what it computes. The kind of device decides on random numbers (see
-    `rng`) and on rounding; nothing else here may change a number."""
+    `base/streams.py`) and on rounding; nothing else here may change a number."""
 
     data: Path
     state: Path

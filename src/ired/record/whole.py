@@ -14,8 +14,7 @@ from ired.record.schema import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-# Tables in which a finished run may have no row: of a budget those that got so far have one, of the others those with
-# negatives.
+# Tables in which a finished run may have no row: `budget` has those that got so far, the others those with negatives.
 OF_SOME_RUNS = ("budget", "giveaways", "gradient_conflict")
 Marks = Mapping[str, str]  # variant -> the mark of its runs
 

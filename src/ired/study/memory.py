@@ -21,7 +21,7 @@ def machine_memory() -> int:
 
 def least_bytes(run: RunConfig, pack: int = 1) -> dict[str, int]:
     """What a run holds at once at the very least, by what it is held for: condition and solution of the largest
-    held-out set, and a training step's batch with what its network keeps for the way back."""
+    held-out set, and a training step's batch with what its network keeps for the backward pass."""
     entries, held_out, training = run.problem.n**2, run.held_out, run.training
     largest = max(held_out.fit_matrices, held_out.validation_matrices, held_out.test_matrices)
     step = 2 * entries * training.batch_size + run.network.least_floats(run.problem.n, training.batch_size)

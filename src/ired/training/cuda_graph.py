@@ -33,7 +33,7 @@ class CapturedUpdate:
     its graph and the graph's memory at once, where a circle of references would leave both to the garbage collector.
     """
 
-    WARMUP = 3  # the library's own advice: lazy initialisation must be over before the capture
+    WARMUP = 3  # torch's own advice: lazy initialisation must be over before the capture
 
     def __init__(self) -> None:
         self.graph: torch.cuda.CUDAGraph | None = None

@@ -99,7 +99,7 @@ class Engine:
 
     @torch.no_grad()
     def _descend(self, gradient: Tensor) -> None:
-        """Adam (Kingma and Ba 2015), by the library's function and not its class: the class loads torch's
+        """Adam (Kingma and Ba 2015), by torch's function and not its class: the class loads torch's
         compiler, over a second of every process, and asks more of a small network's step than the update
         itself."""
         beta1, beta2 = self.optimiser.adam_betas

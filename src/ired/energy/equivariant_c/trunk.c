@@ -12,7 +12,7 @@ static double trunk_products(const Sizes *z)
     return (double)z->blocks * z->channels * map_of(z) * (5 * z->channels + z->n);
 }
 
-/* What the way back needs of the way there, in maps: [A / s, I], and the maps before every block and after the last.
+/* What the backward pass needs of the forward pass, in maps: [A / s, I], and the maps before every block and after the last.
  * The rest it makes anew: reading it from memory would take longer. */
 static long kept_maps(const Sizes *z) { return 2 + (z->blocks + 1L) * z->channels; }
 
@@ -94,7 +94,7 @@ static void trunk_there(const void *given, int item, vec *scratch)
     mix(heads, c, map, (vec *)call->maps + item * heads * map, map, w->last + seed * w->last_seed, c, 1, here, map, 0);
 }
 
-/* The trunk's maps and s, (S, B), of matrices (S, B, n, n); `kept` is filled for the way back, or NULL. */
+/* The trunk's maps and s, (S, B), of matrices (S, B, n, n); `kept` is filled for the backward pass, or NULL. */
 int trunk_forward(
     const Sizes *z, const real *condition, const TrunkWeights *weights, real *maps, real *scale, real *kept)
 {
