@@ -37,3 +37,10 @@ def study_values(repository: Path) -> dict[str, Any]:
     """config.yaml as it is written."""
     values: dict[str, Any] = yaml.safe_load((repository / "config.yaml").read_text())
     return values
+
+
+@pytest.fixture(scope="session")
+def sections() -> dict[str, str]:
+    """The README: heading -> text."""
+    page = (Path(__file__).parents[2] / "README.md").read_text()
+    return {part.split("\n")[0]: part for part in page.split("\n## ")}
