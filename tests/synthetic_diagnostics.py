@@ -54,7 +54,7 @@ def make_conditioning(design: Design) -> pd.DataFrame:
     return pd.DataFrame(rows)[list(schema.TABLES["conditioning"].names)]
 
 
-PROFILE = schema.ENERGY_PROFILE.names
+PROFILE = schema.DIAGNOSTICS["energy_profile"].names
 NEGATIVE_COLUMNS = PROFILE[PROFILE.index("energy_negative") :]
 
 

@@ -16,7 +16,8 @@ from scipy import stats
 import ired
 from ired.base.errors import UserError
 from ired.record.event_files import export_tensorboard
-from ired.record.schema import ENERGY_SHAPE, HISTORY, RUNS
+from ired.record.schema import HISTORY, RUNS
+from ired.record.schema.diagnostics import ENERGY_SHAPE
 from ired.report.compare import compared
 from ired.report.paper import Entry, latex, latex_text, rows_of
 from ired.report.terminal import paper_table

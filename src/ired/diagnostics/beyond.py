@@ -12,7 +12,7 @@ from ired.base.streams import INITIALISATION, Streams, stream
 from ired.diagnostics.subject import Diagnostic, Subject
 from ired.diffusion.solve import Solver
 from ired.energy import WeightLayout, build_network
-from ired.record.schema import BEYOND
+from ired.record.schema.diagnostics import BEYOND
 from ired.tasks import ProblemSet, Task, build_task
 
 SIZES = (5, 6, 8, 10, 14, 20, 30, 40)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ired.diagnostics.subject import Diagnostic, Level, Subject
-from ired.record.schema import CONDITIONING
+from ired.record.schema.diagnostics import CONDITIONING
 from ired.tasks.inversion import residual_norm
 
 QUANTILES = (0.1, 0.5, 0.9)

@@ -14,7 +14,7 @@ from ired.diagnostics.subject import Diagnostic, Level, Subject
 from ired.diffusion.descent import Descent
 from ired.energy import BoundEnergy
 from ired.negatives import Proposal
-from ired.record.schema import ENERGY_PROFILE
+from ired.record.schema.diagnostics import ENERGY_PROFILE
 from ired.training.objective import contrast_logit, contrast_loss, denoising_loss
 
 SATURATED_SLOPE = 0.01

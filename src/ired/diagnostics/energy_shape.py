@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ired.diagnostics.energy_profile import log_density_gap
 from ired.diagnostics.subject import Diagnostic, Level, Subject
-from ired.record.schema import ENERGY_SHAPE
+from ired.record.schema.diagnostics import ENERGY_SHAPE
 from ired.training.objective import Contrast
 
 LARGEST_SCALE = 1e3  # the loss E+ - E- has no optimum in the scale; nothing is predicted beyond this

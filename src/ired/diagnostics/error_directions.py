@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ired.diagnostics.subject import Diagnostic, Subject
-from ired.record.schema import ERROR_DIRECTIONS
+from ired.record.schema.diagnostics import ERROR_DIRECTIONS
 from ired.tasks import ProblemSet
 from ired.tasks.inversion import Apply, eigenvalues, fit_polynomial, spectral_error
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ired.diagnostics.subject import Diagnostic, Subject
-from ired.record.schema import ERROR_SIZES
+from ired.record.schema.diagnostics import ERROR_SIZES
 from ired.tasks import Predictor, ProblemSet
 
 # Shares of the matrices, in the order of their errors; the ends of the tail a little denser.

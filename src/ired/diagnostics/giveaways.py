@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ired.diagnostics.energy_profile import effective_rank
 from ired.diagnostics.subject import Diagnostic, Level, Subject
-from ired.record.schema import GIVEAWAYS
+from ired.record.schema.diagnostics import GIVEAWAYS
 
 # Which negatives are told from which truths, by the column that says how well.
 PAIRS = {

@@ -11,7 +11,7 @@ from torch import Tensor
 from ired.base.streams import Streams, stream
 from ired.diagnostics.subject import Diagnostic, Subject
 from ired.energy import WeightLayout
-from ired.record.schema import GRADIENT_CONFLICT
+from ired.record.schema.diagnostics import GRADIENT_CONFLICT
 from ired.tasks import ProblemSet
 from ired.training.parts import Parts
 

@@ -10,7 +10,7 @@ from ired.base.streams import Streams
 from ired.diagnostics.subject import Diagnostic, Subject
 from ired.diffusion.descent import annealed_levels
 from ired.diffusion.solve import CHUNK
-from ired.record.schema import INFERENCE_LEVELS
+from ired.record.schema.diagnostics import INFERENCE_LEVELS
 from ired.tasks import ProblemSet
 
 

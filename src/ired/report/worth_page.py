@@ -9,7 +9,8 @@ import pandas as pd
 
 from ired.base.format_numbers import number, p_cell, with_interval
 from ired.record.metrics import LEVEL, SPLITS
-from ired.record.schema import ENERGY_SHAPE, RUN_KEYS, WORTH
+from ired.record.schema import RUN_KEYS, WORTH
+from ired.record.schema.diagnostics import ENERGY_SHAPE
 from ired.sentences.worth import at_largest_budget, equal_rates_sentence, worth, worth_headline
 
 TABLES = ("multipliers", "worth_curves", "tuning", "equal_rates")

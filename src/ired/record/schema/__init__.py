@@ -7,18 +7,7 @@ anything but `record/table.py` and `record/metrics.py`.
 from __future__ import annotations
 
 from ired.record.schema.columns import RUN_KEYS
-from ired.record.schema.diagnostics import (
-    BEYOND,
-    CONDITIONING,
-    DIAGNOSTICS,
-    ENERGY_PROFILE,
-    ENERGY_SHAPE,
-    ERROR_DIRECTIONS,
-    ERROR_SIZES,
-    GIVEAWAYS,
-    GRADIENT_CONFLICT,
-    INFERENCE_LEVELS,
-)
+from ired.record.schema.diagnostics import DIAGNOSTICS
 from ired.record.schema.experiment import (
     AGAINST_LINE,
     BUDGET,
@@ -46,21 +35,12 @@ TABLES: dict[str, Table] = {
 
 __all__ = [
     "AGAINST_LINE",
-    "BEYOND",
     "BUDGET",
-    "CONDITIONING",
     "CONTRASTS",
     "DIAGNOSTICS",
     "EFFECTS",
-    "ENERGY_PROFILE",
-    "ENERGY_SHAPE",
     "EQUAL_RATES",
-    "ERROR_DIRECTIONS",
-    "ERROR_SIZES",
-    "GIVEAWAYS",
-    "GRADIENT_CONFLICT",
     "HISTORY",
-    "INFERENCE_LEVELS",
     "LEARNING_CURVES",
     "MULTIPLIERS",
     "NOMINATIONS",
