@@ -65,6 +65,12 @@ def test_the_smoke_scale_from_matrices_to_the_report(snakemake: Snakemake, proje
     assert "test_id.npz is truncated or altered" in said and "step" not in said, said
     assert (results / "runs/random/seed0/metrics.json").exists()
 
+    # Deleted, as that line says, it is made again before anything trains.
+    data.unlink()
+    wanted = str(metrics.relative_to(project))
+    assert planned(snakemake("-n", wanted, *SMOKE)) == {"dataset": 1, "train": 1}
+    assert snakemake(wanted, *SMOKE).returncode == 0 and metrics.read_bytes() == before
+
 
 def test_packed_seeds_train_together_and_publish_apart(snakemake: Snakemake, project: Path) -> None:
     target = "results/smoke/runs/adversarial/seed1/metrics.json"

@@ -42,6 +42,7 @@ SCALE = STUDY.study.scale
 SPLITS = ["fit", "validation", "test_id", "test_ood"]
 RUN = "results/{scale}/runs/{variant}/seed{seed}"
 DATA = "results/{scale}/data"
+SETS = [f"{DATA}/{split}.npz" for split in ("validation", "test_id", "test_ood")]  # what a run and its diagnosis read
 
 
 # A typo in a path is refused by `refuse_unknown`, before it is a three-hour job. A list of all variants here would stand in

@@ -5,7 +5,7 @@ rule diagnose:
     """Conditioning, energy profile, directions and sizes of the errors of one trained run."""
     input:
         metrics=f"{RUN}/metrics.json",  # written last of a run's files, so the others are there
-        sets=f"{DATA}/validation.npz",
+        sets=SETS,
     output:
         **{name: f"{RUN}/{name}.csv" for name in DIAGNOSTICS},
     log:
@@ -15,7 +15,7 @@ rule diagnose:
     threads: 1
     params:
         run_dir=subpath(input.metrics, parent=True),
-        data=subpath(input.sets, parent=True),
+        data=DATA,
         matrices=lambda wildcards: STUDY.scale(wildcards.scale).diagnostic_matrices,
     message:
         "diagnose {wildcards.variant} seed {wildcards.seed}, log: {log}"

@@ -66,7 +66,7 @@ def pack_options(wildcards, output):
 rule train:
     """A pack of seeds as one batched model."""
     input:
-        sets=f"{DATA}/validation.npz",  # one for all that a single job makes: a plan looks every input up, run by run
+        sets=SETS,
         tuning=tuned,
     output:
         **({"receipt": RECEIPT} if PACKED else FILES),
@@ -82,7 +82,7 @@ rule train:
         runtime=240,  # a profile says what a job gets; without one the command needs some word
     params:
         runs=pack_options,
-        data=subpath(input.sets, parent=True),
+        data=DATA,
         state="results/.state/{scale}/{variant}",
     message:
         (
@@ -105,7 +105,7 @@ if PACKED:
     rule publish:
         """A run of a pack to the folder that its path names; trains it, should the state folder have lost it."""
         input:
-            sets=f"{DATA}/validation.npz",
+            sets=SETS,
             receipt=receipt,
             tuning=tuned,
         output:
@@ -120,7 +120,7 @@ if PACKED:
             runtime=240,
         params:
             runs=run_options,
-            data=subpath(input.sets, parent=True),
+            data=DATA,
             state="results/.state/{scale}/{variant}",
         message:
             "publish {wildcards.variant} seed {wildcards.seed}, log: {log}"
