@@ -5,7 +5,7 @@
 #   bash benchmarks/gpu.sh [results/bench/gpu]
 #
 # Every part has a limit of its own and the others go on without it; what it said is in PART.txt, its tables are beside it.
-# The last line says which parts failed. PYTHON names the interpreter; a try without an accelerator is SIZE=laptop STEPS=3.
+# The last line says which parts failed. PYTHON names the interpreter; a try without an accelerator is SIZE=laptop_mlp STEPS=3.
 set -u
 cd "$(dirname "$0")/.."
 out=${1:-results/bench/gpu}

@@ -4,7 +4,7 @@ against the machine's own matrix products.
     python benchmarks/training_step.py [--size paper|laptop_mlp] [--threads N] [--out results/bench]
     python benchmarks/training_step.py --network equivariant [--threads N] [--out results/bench]
 
-The plain text of the equivariant network is the same engine with the network's plain text, which the library
+The plain text of the equivariant network is the same engine with the network's plain text, which torch
 differentiates; `torch form` is what runs where nothing can be compiled.
 
 Prints a table, writes training_step.csv and .png. Each figure is the best of several rounds that take turns,

@@ -199,6 +199,31 @@ def test_bf16_ends_at_the_same_error(sections: dict[str, str], repository: Path)
     )
 
 
+def test_what_a_step_takes_on_a_processor(sections: dict[str, str], repository: Path) -> None:
+    folder, section = repository / "benchmarks/measured/xeon_avx512", sections["Speed"]
+    took = {size: pd.read_csv(folder / f"training_step_{size}.csv") for size in ("paper", "laptop_mlp")}
+    rows = [
+        *(("paper", way) for way in ("plain text", "engine", "engine, bf16")),
+        *(("laptop_mlp", way) for way in ("plain text", "engine")),
+    ]
+    lines = [line for line in section.splitlines() if re.match(r"\| (n = |the same)", line)]
+    for line, (size, way) in zip(lines, rows, strict=True):
+        times = took[size].set_index(["way", "strategy"])["milliseconds"][way]
+        shown = [float(cell) for cell in line.strip("| ").split(" | ")[1:]]
+        assert shown == [float(f"{times[name]:.3g}") for name in ("none", "random", "adversarial")], line
+    text, engine = " ".join(section.split()), {size: t[t["way"] == "engine"] for size, t in took.items()}
+    gains = pd.concat([t["speedup_over_plain"] for t in engine.values()])
+    assert f"The engine is {gains.min():.1f} to {gains.max():.1f} times as fast as the plain text" in text
+    shares = 100 * engine["paper"]["share_of_matrix_product_rate"]
+    assert f"at {shares.min():.0f} to {shares.max():.0f} % of the machine's matrix-product rate" in text
+    rounded = took["paper"].set_index(["way", "strategy"])["speedup_over_float32"]["engine, bf16"]
+    assert (
+        f"is {rounded['none']:.2f} (none) to {rounded['adversarial']:.2f} times (adversarial) as fast" in text
+    )
+    rate = took["paper"]["matrix_product_gflops"].iloc[0] / took["paper"]["threads"].iloc[0]
+    assert f"({rate:.0f} GFLOP/s a thread in matrix products;" in text
+
+
 def test_what_an_accelerator_takes(sections: dict[str, str], repository: Path) -> None:
     folder = repository / "benchmarks/measured/h200"
     took = {
