@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -191,3 +192,15 @@ def test_an_unknown_figure_stops_before_any_job(snakemake: Snakemake, project: P
     done = snakemake("-n", "all")
     assert done.returncode != 0 and "unknown figure 'learning_curve'" in done.stdout
     assert "Did you mean 'learning_curves'?" in done.stdout
+
+
+def test_the_workflow_graph_in_the_docs_is_that_of_the_workflow(
+    snakemake: Snakemake, repository: Path
+) -> None:
+    made = snakemake("all", "--rulegraph").stdout
+    names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', made, re.MULTILINE))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"^\s*(\d+) -> (\d+)", made, re.MULTILINE)}
+    drawn = html.unescape((repository / "docs/workflow.svg").read_text())
+    shown = dict(re.findall(r"<title>(\d+)</title>.*?>(\w+)</text>", drawn, re.DOTALL))
+    arrows = {(shown[a], shown[b]) for a, b in re.findall(r"<title>(\d+)->(\d+)</title>", drawn)}
+    assert edges and arrows == edges, "write it anew with: make workflow-graph"
