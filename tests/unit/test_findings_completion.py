@@ -112,7 +112,7 @@ def test_what_was_found_on_a_completion(
 
 def test_what_draws_give(page: str, repository: Path) -> None:
     text = page.split("**Most of it is what more noise draws give.**")[1].split("| | hypothesis")[0]
-    folder = repository / "results/shipped/completion_small/draws"
+    folder = repository / "results/shipped/completion_small/tables/draws"
     rows = (
         TABLES["contrasts"].read(folder / "contrasts.csv").query("metric == 'mse_id'").set_index("treatment")
     )

@@ -88,7 +88,7 @@ def test_what_a_negative_is_worth(sections: dict[str, str]) -> None:
         "value"
     ]
     assert f"m = {old['near_truth']:.3f} for it and {old['adversarial']:.3f} for the published recipe" in text
-    draws = Path(__file__).parents[2] / "results/shipped/completion_small/draws/contrasts.csv"
+    draws = Path(__file__).parents[2] / "results/shipped/completion_small/tables/draws/contrasts.csv"
     changes = TABLES["contrasts"].read(draws).query("metric == 'mse_id'").set_index("treatment")
     lower = [
         percent(-changes.loc[name, "relative_difference"]) for name in ("deep_1_draw", "none_4_draws_each")
