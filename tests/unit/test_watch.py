@@ -14,11 +14,14 @@ from fake_slurm import FakeSlurm
 from rich.console import Console
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from factories import tiny_config
 from ired.base.errors import UserError
 from ired.cluster.live_status import board_of, chosen_runs
 from ired.cluster.status import Layout, RunStatus, statuses
+from ired.job.train import Execution, train_and_publish
 from ired.study.resolve import ResolvedStudy
 from ired.training.progress import FILE, Progress, Reading
+from ired.training.stopping import Stopper
 from ired.watch.board import Board, Failure, Work
 from ired.watch.screen import Screen, is_plain
 from snakemake_logger_plugin_ired import LogHandler, again
@@ -55,6 +58,16 @@ def test_a_run_shows_step_rate_loss_and_its_error_against_the_line(results: Path
         shown = Console(file=io.StringIO(), width=width)
         shown.print(board.view())
         assert "30/60" in shown.file.getvalue().replace("\n", "")  # type: ignore[attr-defined]
+
+
+def test_a_run_that_has_trained_is_being_tested(sets: Path, tmp_path: Path) -> None:
+    """Its last step may come long before the next reading was due."""
+    config, state = tiny_config(), tmp_path / ".state/smoke/none"
+    train_and_publish([config], [tmp_path / "run"], Execution(sets, state), Stopper())
+    work = Work("train", "smoke", "none", (config.seed,))
+    reading = work.reading(tmp_path)
+    assert reading is not None and reading.step == reading.total == config.training.steps
+    assert "testing" in Board(tmp_path, running=[work]).line()
 
 
 def test_progress_of_another_seed_or_of_an_earlier_attempt_is_not_shown(results: Path) -> None:

@@ -102,6 +102,8 @@ class Trainer:
             self.seconds = before + time.monotonic() - started
             if self._checkpoint_due():
                 self.save()
+        if self.engine.step > self.progress.first:  # a view then knows that what follows is the test
+            self.progress.update(self.engine.step, self._last_loss())
         self.progress.close()
 
     def _after_step(self) -> None:
