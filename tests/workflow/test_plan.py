@@ -67,6 +67,19 @@ def test_an_experiment_without_diagnoses_asks_for_none(snakemake: Snakemake) -> 
     assert "diagnose" not in jobs and jobs["train"] == 4 and jobs["aggregate"] == 1
 
 
+def test_a_name_is_no_pattern(snakemake: Snakemake) -> None:
+    """An experiment may be called `a+b`, and then `aab` is none."""
+    call = (
+        "-n",
+        "--config",
+        "scale=smoke",
+        "experiments={a+b: {title: x, variants: [none], figures: [budget]}}",
+    )
+    made = snakemake("results/smoke/figures/a+b/budget.png", *call)
+    assert planned(made)["train"] == 2
+    assert snakemake("results/smoke/figures/aab/budget.png", *call).returncode != 0
+
+
 def test_one_run_by_its_path(snakemake: Snakemake) -> None:
     jobs = planned(snakemake("-n", "results/laptop/runs/adversarial/seed3/metrics.json"))
     assert jobs == {"train": 1, "dataset": 1}

@@ -36,7 +36,7 @@ for names, experiments in SHARED_LISTS.items():
         log:
             "results/{where}/logs/draw/{experiment}.log",
         wildcard_constraints:
-            experiment="|".join(experiments),
+            experiment="|".join(map(re.escape, experiments)),
         # Seconds of work: `figures` on a cluster's login node submits nothing, and needs no cluster that answers.
         localrule: True
         # Two processes on one thread: of two jobs at a time one draws while the other starts.
