@@ -70,6 +70,19 @@ def test_a_run_that_has_trained_is_being_tested(sets: Path, tmp_path: Path) -> N
     assert "testing" in Board(tmp_path, running=[work]).line()
 
 
+def test_a_run_that_ended_early_has_nothing_left(
+    sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny_config(training__steps=2000, training__validate_every=5, early_stopping={"patience": 10})
+    train_and_publish(
+        [config], [tmp_path / "run"], Execution(sets, tmp_path / ".state/smoke/none"), Stopper()
+    )
+    last = [line for line in capsys.readouterr().err.splitlines() if "steps/s" in line][-1]
+    assert last.endswith("trained") and "left" not in last and "/2000" in last
+    line = Board(tmp_path, running=[Work("train", "smoke", "none", (config.seed,))]).line()
+    assert "testing" in line and "left" not in line.partition("train ")[2]
+
+
 def test_progress_of_another_seed_or_of_an_earlier_attempt_is_not_shown(results: Path) -> None:
     assert Work("w", "smoke", "none", (4,)).reading(results) is None
     assert Work("w", "smoke", "none", (3,), since=time.time() + 5).reading(results) is None

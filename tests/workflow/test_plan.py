@@ -65,6 +65,8 @@ def test_an_experiment_without_diagnoses_asks_for_none(snakemake: Snakemake) -> 
     assert planned(snakemake(*call))["diagnose"] == 4
     jobs = planned(snakemake(*call, "experiments={networks: {diagnoses: false}}"))
     assert "diagnose" not in jobs and jobs["train"] == 4 and jobs["aggregate"] == 1
+    others = snakemake("-n", "diagnostics", *call[2:], "experiments={strategies: {diagnoses: false}}")
+    assert planned(others)["diagnose"] == 4, "those of `networks` alone"
 
 
 def test_a_name_is_no_pattern(snakemake: Snakemake) -> None:

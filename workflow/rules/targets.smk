@@ -11,9 +11,11 @@ localrules:
     experiments,
 
 
-def of_scale(pattern, scale=SCALE):
-    """A pattern with {variant} and {seed}, for every run of the scale's experiments."""
-    experiments = STUDY.scale(scale).experiments
+def of_scale(pattern, scale=SCALE, diagnosed=False):
+    """A pattern with {variant} and {seed}, for every run of the scale's experiments, or of those that are diagnosed."""
+    experiments = [
+        name for name in STUDY.scale(scale).experiments if STUDY.study.experiments[name].diagnoses or not diagnosed
+    ]
     wanted = dict.fromkeys(run for experiment in experiments for run in STUDY.experiments.runs(scale, experiment))
     return [pattern.format(scale=scale, variant=variant, seed=seed) for variant, seed in wanted]
 
@@ -46,9 +48,9 @@ rule runs:
 
 
 rule diagnostics:
-    """Diagnostics of every run of the scale's experiments."""
+    """Diagnostics of the runs of the scale's experiments."""
     input:
-        of_scale(f"{RUN}/energy_profile.csv"),
+        of_scale(f"{RUN}/energy_profile.csv", diagnosed=True),
 
 
 rule tables:

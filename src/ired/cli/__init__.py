@@ -17,11 +17,11 @@ from ired.cli import jobs, login, pages, people, tables
 
 EXIT_INTERRUPTED, EXIT_USER_ERROR = 75, 78
 
-HELP = f"""Do harder negatives help an energy-based diffusion model? What the rules call, and what a person may.
-
-Exit codes: 0 done; 1 a bug; {EXIT_INTERRUPTED} interrupted with a checkpoint, run it again; {EXIT_USER_ERROR} a mistake
-that you can mend, named in one line.
-"""
+HELP = (
+    "Do harder negatives help an energy-based diffusion model? What the rules of the workflow call, and what a person "
+    f"may.\n\nExit codes: 0 done; 1 a bug; {EXIT_INTERRUPTED} interrupted with a checkpoint, run it again; "
+    f"{EXIT_USER_ERROR} a mistake that you can mend, named in one line."
+)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
 

@@ -16,7 +16,7 @@ from ired.cli.options import ScaleName
 def doctor(
     profile: Annotated[Path, typer.Option(help="The profile to examine.")] = Path("profiles/slurm"),
     scale: ScaleName = None,
-    submit: Annotated[bool, typer.Option(help="Also send a job of two minutes.")] = False,
+    submit: Annotated[bool, typer.Option(help="Also send a job of at most five minutes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
 ) -> None:
     """Examine a cluster before the study goes to it: exit code 1 where something FAILs."""

@@ -38,6 +38,7 @@ class Cells:
 
     def at(self, scale: str) -> dict[str, Cell]:
         """The cells of a scale by the names of their variants: trials, then what is judged."""
+        self.variants.scale(scale)
         return self._cells[scale]
 
     def seeds(self, scale: str, cell: Cell) -> list[int]:
@@ -106,7 +107,7 @@ class Cells:
         return {cell.name: cell for cell in [*trials(worth, weighed, baseline), *judged(worth, baseline)]}
 
     def _either(self, scale: str, trial: bool) -> list[Cell]:
-        return [cell for cell in self._cells[scale].values() if (cell.trial is not None) == trial]
+        return [cell for cell in self.at(scale).values() if (cell.trial is not None) == trial]
 
     def _tuning(self, scale: str) -> Path:
         return self.results / scale / "tables/worth/tuning.csv"

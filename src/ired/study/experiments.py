@@ -65,10 +65,10 @@ class Experiments:
 
     def comparisons(self, scale: str, experiment: str) -> list[tuple[str, str]]:
         """Pairs (treatment, baseline) under canonical names, the primary one first."""
+        variants = dict.fromkeys(member.variant for member in self.members(scale, experiment))
         names, settings = self.canonical(scale), self.study.experiments[experiment]
         if settings.comparisons:
             return [(names[treatment], names[baseline]) for treatment, baseline in settings.comparisons]
-        variants = dict.fromkeys(member.variant for member in self.members(scale, experiment))
         baseline = names[self.study.comparison.baseline]
         return [(name, baseline) for name in variants if baseline in variants and name != baseline]
 

@@ -62,7 +62,6 @@ class ResolvedStudy:
 
     def run_config(self, scale: str, variant: str, seed: int) -> RunConfig:
         """One run, resolved: of a variant or of a cell of the study of worth."""
-        self.scale(scale)
         cell = self.worth.at(scale).get(variant)
         config = self.worth.config(scale, cell) if cell else self.variants.config(scale, variant)
         return config.model_copy(update={"seed": seed})

@@ -102,9 +102,7 @@ class Trainer:
             self.seconds = before + time.monotonic() - started
             if self._checkpoint_due():
                 self.save()
-        if self.engine.step > self.progress.first:  # a view then knows that what follows is the test
-            self.progress.update(self.engine.step, self._last_loss())
-        self.progress.close()
+        self.progress.finish(self.engine.step, self._last_loss())
 
     def _after_step(self) -> None:
         step, settings = self.engine.step, self.engine.training

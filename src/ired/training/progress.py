@@ -39,6 +39,7 @@ class Reading:
     loss: float | None
     validation: float | None
     time: float
+    trained: bool = False
 
     @property
     def left(self) -> float | None:
@@ -83,24 +84,28 @@ class Progress:
 
     def update(self, step: int, loss: float | None) -> None:
         """Show a step and its loss."""
+        self._show(step, loss, trained=False)
+
+    def finish(self, step: int, loss: float | None) -> None:
+        """Show the last step, which may be an early one, and leave the bar as it stands: what follows is the test."""
+        self._show(step, loss, trained=True)
+        if self._bar:
+            self._bar.close()
+
+    def _show(self, step: int, loss: float | None, trained: bool) -> None:
         self._spoke = time.monotonic()
         rate = (step - self.first) / max(self._spoke - self._started, 1e-9)
-        self._leave(Reading(self._seeds, step, self.total, rate, loss, self.validation, time.time()))
+        self._leave(Reading(self._seeds, step, self.total, rate, loss, self.validation, time.time(), trained))
         shown = "" if loss is None else f"loss {loss:.4f}"
         if self._bar:
             self._bar.set_postfix_str(shown, refresh=False)
             self._bar.update(step - self._bar.n)
             return
-        left = duration((self.total - step) / rate) if rate else "?"
-        self.say(f"step {step}/{self.total}  {rate:.1f} steps/s  {shown}  {left} left")
+        left = "trained" if trained else f"{duration((self.total - step) / rate) if rate else '?'} left"
+        self.say(f"step {step}/{self.total}  {rate:.1f} steps/s  {shown}  {left}")
 
     def _leave(self, reading: Reading) -> None:
         """For watchers. A disk that takes no more is found at the next checkpoint, not here."""
         if self._folder is not None:
             with contextlib.suppress(UserError, OSError):
                 write_json(self._folder / FILE, asdict(reading))
-
-    def close(self) -> None:
-        """Leave the bar as it stands."""
-        if self._bar:
-            self._bar.close()

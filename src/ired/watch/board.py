@@ -118,7 +118,7 @@ def cells(work: Work, results: Path) -> list[str]:
         against = f" ({reading.validation / line:.2g} x the line)" if line else ""
         validation = f"validation {reading.validation:.3g}{against}"
     left = "" if reading.left is None else f"{duration(reading.left)} left"
-    left = "testing" if reading.step == reading.total else left
+    left = "testing" if reading.trained else left
     loss = "" if reading.loss is None else f"loss {reading.loss:.4f}"
     return [f"step {reading.step}/{reading.total}", f"{reading.rate:.1f}/s", loss, validation, left]
 
