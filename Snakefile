@@ -3,7 +3,7 @@
 #   snakemake --profile profiles/local all                     the scale that config.yaml names, on this machine
 #   snakemake --profile profiles/slurm all --config scale=paper    the published size, on a cluster
 #   snakemake --profile profiles/local results/laptop/runs/adversarial/seed3/metrics.json    one run
-#   snakemake --profile profiles/local figures                 figures from tables at hand; trains nothing
+#   make figures                                               figures from tables at hand; trains nothing
 import gc
 from pathlib import Path
 

@@ -60,7 +60,7 @@ rule tables:
 
 
 rule figures:
-    """Every figure that tables at hand allow; trains nothing."""
+    """Every figure that tables at hand allow; as `make figures` asks for it, with the rules that draw alone, trains nothing."""
     input:
         [path for where, experiment in tables_at_hand() for path in figure_paths(where, experiment)],
         [path for where in worth_at_hand() for path in worth_figures(where)],
