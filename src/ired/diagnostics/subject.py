@@ -25,7 +25,7 @@ from ired.training.parts import Parts
 
 class Level:
     """One snapshot of the weights at one noise level, on fixed problems, with noise that is equal for every variant
-    at equal seed and is none that training draws.
+    at equal seed and that training never draws.
 
     batch: the positives. proposal: the negatives; None without an energy term.
     """

@@ -142,10 +142,10 @@ class RunLock:
 
 
 def read_lock(path: Path) -> dict[str, Any] | None:
-    """A lock's content, None where there is none. One that is being created is nameless, and has a minute.
+    """A lock's content, None where there is no lock.
 
-    A heartbeat that has yet to come is another host's clock: the file's own age counts then, and where that is none
-    either, the lock is stale.
+    A lock that is being created names nobody yet and is given a minute. A heartbeat in the future was written by a host
+    whose clock is ahead: the file's own age counts then, and where that lies in the future too, the lock is stale.
     """
     try:
         written = path.stat().st_mtime

@@ -27,7 +27,7 @@ def save_checkpoint(
 ) -> Path:
     """Write a checkpoint; keep it and the one before, and drop all others.
 
-    One of a later step is none that this run can have gone on from: it was refused.
+    A checkpoint of a later step was refused when the run resumed, so it is deleted too.
 
     Args:
         identity: what a resumed run must agree on (the fingerprints of the pack, the kind of device).
