@@ -1,4 +1,4 @@
-# Needs: every run of an experiment with its diagnostics, and the reference predictors. Makes: results/{scale}/tables/{experiment}/,
+# Needs: every run of an experiment, with its diagnostics where it has any, and the reference predictors. Makes: results/{scale}/tables/{experiment}/,
 # from which everything else is drawn (docs/tables.md has every column).
 
 

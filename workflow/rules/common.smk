@@ -42,6 +42,7 @@ SCALE = STUDY.study.scale
 SPLITS = ["fit", "validation", "test_id", "test_ood"]
 RUN = "results/{scale}/runs/{variant}/seed{seed}"
 DATA = "results/{scale}/data"
+FIGURES_OF = "results/{where}/figures/{experiment}"
 SETS = [f"{DATA}/{split}.npz" for split in ("validation", "test_id", "test_ood")]  # what a run and its diagnosis read
 
 
@@ -82,4 +83,5 @@ def ensemble_json(wildcards):
 
 def figure_paths(where, experiment, kind="png"):
     """The pictures of an experiment; each PNG has its PDF and its SVG beside it."""
-    return [f"results/{where}/figures/{experiment}/{figure}.{kind}" for figure in STUDY.experiments.figures(experiment)]
+    folder = FIGURES_OF.format(where=where, experiment=experiment)
+    return [f"{folder}/{figure}.{kind}" for figure in STUDY.experiments.figures(experiment)]

@@ -2,7 +2,6 @@
 # cached in the repository are drawn by the same rules), and results/{scale}/report.html.
 
 PUBLISHED = "results/published/published_results.csv"
-FIGURES_OF = "results/{where}/figures/{experiment}"
 
 
 # A rule for each list of figures: one process draws all of an experiment, since starting one takes longer than drawing. Asked for a single

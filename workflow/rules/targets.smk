@@ -11,13 +11,13 @@ localrules:
     experiments,
 
 
-def of_scale(pattern, scale=SCALE, diagnosed=False):
+def of_scale(pattern, diagnosed=False):
     """A pattern with {variant} and {seed}, for every run of the scale's experiments, or of those that are diagnosed."""
     experiments = [
-        name for name in STUDY.scale(scale).experiments if STUDY.study.experiments[name].diagnoses or not diagnosed
+        name for name in STUDY.scale(SCALE).experiments if STUDY.study.experiments[name].diagnoses or not diagnosed
     ]
-    wanted = dict.fromkeys(run for experiment in experiments for run in STUDY.experiments.runs(scale, experiment))
-    return [pattern.format(scale=scale, variant=variant, seed=seed) for variant, seed in wanted]
+    wanted = dict.fromkeys(run for experiment in experiments for run in STUDY.experiments.runs(SCALE, experiment))
+    return [pattern.format(scale=SCALE, variant=variant, seed=seed) for variant, seed in wanted]
 
 
 def tables_at_hand():

@@ -43,9 +43,9 @@ class Cells:
 
     def seeds(self, scale: str, cell: Cell) -> list[int]:
         """The seeds of a cell: those of tuning, or those of the scale's study of worth."""
-        settings = self.variants.scale(scale)
-        judging = settings.seeds_of.get("worth", settings.seeds)
-        return judging if cell.trial is None else self.settings(scale).tuning.seeds
+        if cell.trial is None:
+            return self.variants.scale(scale).seeds_for("worth")
+        return self.settings(scale).tuning.seeds
 
     def runs(self, scale: str, trial: bool) -> list[tuple[str, int]]:
         """(variant, seed) of every trial, or of every judged run."""

@@ -100,7 +100,7 @@ def check_worth(cells: Cells) -> None:
             raise UserError(
                 f"{where}: the baseline '{cells.study.comparison.baseline}' is not among its arms"
             )
-        shared = sorted(set(worth.tuning.seeds) & set(settings.seeds_of.get("worth", settings.seeds)))
+        shared = sorted(set(worth.tuning.seeds) & set(settings.seeds_for("worth")))
         if shared:
             raise UserError(f"{where}: seeds {shared} tune and are judged; give tuning seeds of its own")
         for cell in cells.at(scale).values():

@@ -65,10 +65,11 @@ class Experiments:
 
     def comparisons(self, scale: str, experiment: str) -> list[tuple[str, str]]:
         """Pairs (treatment, baseline) under canonical names, the primary one first."""
-        variants = dict.fromkeys(member.variant for member in self.members(scale, experiment))
-        names, settings = self.canonical(scale), self.study.experiments[experiment]
-        if settings.comparisons:
-            return [(names[treatment], names[baseline]) for treatment, baseline in settings.comparisons]
+        members, names = self.members(scale, experiment), self.canonical(scale)
+        pairs = self.study.experiments[experiment].comparisons
+        if pairs:
+            return [(names[treatment], names[baseline]) for treatment, baseline in pairs]
+        variants = dict.fromkeys(member.variant for member in members)
         baseline = names[self.study.comparison.baseline]
         return [(name, baseline) for name in variants if baseline in variants and name != baseline]
 
@@ -79,8 +80,7 @@ class Experiments:
 
     def seeds(self, scale: str, experiment: str) -> list[int]:
         """The seeds of an experiment at a scale."""
-        settings = self.variants.scale(scale)
-        return settings.seeds_of.get(experiment, settings.seeds)
+        return self.variants.scale(scale).seeds_for(experiment)
 
     def runs(self, scale: str, experiment: str) -> list[tuple[str, int]]:
         """(variant, seed) of every run an experiment needs."""

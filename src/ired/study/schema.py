@@ -96,6 +96,10 @@ class Scale(Strict):
     diagnostic_matrices: SeveralMatrices = 512
     worth: Worth | None = None
 
+    def seeds_for(self, experiment: str) -> list[int]:
+        """The seeds of an experiment, or of the study `worth`."""
+        return self.seeds_of.get(experiment, self.seeds)
+
 
 class Comparison(Strict):
     """How variants are compared. `margin`: the smallest relative difference of the mean that would matter

@@ -117,10 +117,10 @@ def cells(work: Work, results: Path) -> list[str]:
     if reading.validation is not None:
         against = f" ({reading.validation / line:.2g} x the line)" if line else ""
         validation = f"validation {reading.validation:.3g}{against}"
-    left = "" if reading.left is None else f"{duration(reading.left)} left"
-    left = "testing" if reading.trained else left
+    to_go = "" if reading.left is None else f"{duration(reading.left)} left"
     loss = "" if reading.loss is None else f"loss {reading.loss:.4f}"
-    return [f"step {reading.step}/{reading.total}", f"{reading.rate:.1f}/s", loss, validation, left]
+    until = "testing" if reading.trained else to_go
+    return [f"step {reading.step}/{reading.total}", f"{reading.rate:.1f}/s", loss, validation, until]
 
 
 @lru_cache(maxsize=8)
